@@ -1,0 +1,42 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11 or newer:
+#   make reproduce [DATA=path]   install, run the main job, print where the report is
+#   make test                    install, run the tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DATA   ?=
+comma  := ,
+# The parity engine is installed where R with lme4 is there; without R its tests are skipped with the reason.
+HAVE_LME4 := $(shell Rscript -e 'cat(requireNamespace("lme4", quietly = TRUE))' 2>/dev/null)
+EXTRAS ?= dev,bench$(if $(filter TRUE,$(HAVE_LME4)),$(comma)r)
+
+.PHONY: install reproduce test quick check bench clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("pluristats needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+reproduce: install
+	$(BIN)/pluristats reproduce $(if $(DATA),--data '$(DATA)')
+
+test: install
+	$(BIN)/python -m pytest
+
+quick: install
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-columns=min,median,rounds -p no:cacheprovider
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,26 @@
+"""Command line: `pluristats data|fit|ladder|reproduce`. Commands parse and print; the work is in the library."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pluristats.errors import PluristatsError
+
+app = typer.Typer(
+    name="pluristats",
+    help="The statistical workbench for pluralistic human judgement.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one sentence on stderr and exit status 1."""
+    try:
+        app()
+    except PluristatsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,160 @@
+"""What every engine takes and gives: plain arrays in frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A grouping factor of a random intercept ``(1|name)``.
+
+    Parameters
+    ----------
+    name
+        As written in the formula; an interaction is ``a:b``.
+    codes
+        Level of each row, shape (n,), integers 0 … q-1; every level occurs.
+    levels
+        Labels of the q levels, in code order.
+    """
+
+    name: str
+    codes: NDArray[np.intp]
+    levels: tuple[object, ...]
+
+    @property
+    def q(self) -> int:
+        """Number of levels."""
+        return len(self.levels)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A linear mixed model with random intercepts, y = Xβ + Σ_k Z_k b_k + ε, as arrays.
+
+    Parameters
+    ----------
+    y
+        Response, shape (n,).
+    x
+        Fixed-effect columns, shape (n, p), the intercept among them where the formula has one.
+    x_names
+        Names of the p columns.
+    factors
+        Grouping factors in the formula's order, K of them (0 is an ordinary regression).
+    """
+
+    y: Array
+    x: Array
+    x_names: tuple[str, ...]
+    factors: tuple[Factor, ...]
+
+
+@dataclass(frozen=True)
+class OptimizerRecord:
+    """What the optimiser did: enough to judge a fit without rerunning it.
+
+    Parameters
+    ----------
+    name
+        Optimiser, with its library.
+    status
+        ``converged``, ``boundary`` (converged with a variance component at zero) or ``failed``.
+    message
+        In words.
+    n_evaluations
+        Evaluations of the objective.
+    gradient_norm
+        Largest absolute gradient of the profiled deviance among free components of theta at the end.
+    hessian_min_eigenvalue
+        Smallest eigenvalue of the deviance's Hessian among free components; positive at a proper optimum.
+    tolerance
+        What ``gradient_norm`` was required to reach.
+    trace
+        Rows of (theta_1 … theta_K, deviance), one an evaluation; empty where the engine does not tell.
+    """
+
+    name: str
+    status: Literal["converged", "boundary", "failed"]
+    message: str
+    n_evaluations: int
+    gradient_norm: float = float("nan")
+    hessian_min_eigenvalue: float = float("nan")
+    tolerance: float = float("nan")
+    trace: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """Variance and conditional modes of one grouping factor's random effects.
+
+    Parameters
+    ----------
+    factor
+        Name of the grouping factor.
+    terms
+        Names of its c random coefficients; ``("(Intercept)",)`` for a random intercept.
+    levels
+        Labels of the q levels.
+    covariance
+        Covariance of the random coefficients in squared response units, shape (c, c).
+    modes
+        Conditional modes (BLUPs), shape (q, c).
+    mode_sd
+        Conditional standard deviations given theta and beta, shape (q, c), as ``lme4::ranef(condVar=TRUE)``; NaN
+        where the engine does not give them.
+    """
+
+    factor: str
+    terms: tuple[str, ...]
+    levels: tuple[object, ...]
+    covariance: Array
+    modes: Array
+    mode_sd: Array
+
+
+@dataclass(frozen=True)
+class EngineFit:
+    """A fitted linear mixed model, whichever engine fitted it.
+
+    Parameters
+    ----------
+    engine
+        ``native``, ``lme4`` or ``statsmodels``.
+    reml
+        Whether ``loglik`` and the estimates are restricted maximum likelihood.
+    kept
+        Positions of the fixed-effect columns that were not dropped as linearly dependent, shape (p_kept,).
+    beta, vcov
+        Coefficients of the kept columns, shape (p_kept,), and their covariance, shape (p_kept, p_kept).
+    theta, theta_names
+        Relative covariance parameters in lme4's order (grouping factors by descending number of levels, ties
+        in formula order; within a factor the lower triangle of the relative Cholesky factor by columns).
+    sigma
+        Residual standard deviation.
+    loglik
+        Maximised (restricted) log-likelihood, as ``lme4::logLik``.
+    random
+        One entry a grouping factor, in theta's order.
+    optimizer
+        What the optimiser did.
+    """
+
+    engine: str
+    reml: bool
+    kept: NDArray[np.intp]
+    beta: Array
+    vcov: Array
+    theta: Array
+    theta_names: tuple[str, ...]
+    sigma: float
+    loglik: float
+    random: tuple[RandomEffects, ...]
+    optimizer: OptimizerRecord

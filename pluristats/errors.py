@@ -1,0 +1,96 @@
+"""Errors and warnings of pluristats: one place, so that callers can catch them by meaning.
+
+Every error's message is one clear sentence that names what is wrong, where, and the remedy; the command line
+prints it without a traceback and exits with status 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class PluristatsError(Exception):
+    """Base of every error that a user can mend; its message says how."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input file.
+
+    Parameters
+    ----------
+    where
+        File, and where known row and column, as a person would look it up ("ratings.csv, row 12, column rating").
+    what
+        What is wrong there, with the value, and the remedy.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class StudyError(PluristatsError):
+    """The data cannot be used as a study; ``problems`` lists everything found, the message opens with the first.
+
+    Parameters
+    ----------
+    problems
+        At least one problem, in the order found.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]):
+        self.problems = tuple(problems)
+        more = len(self.problems) - 1
+        tail = f" (and {more} more; `pluristats data check PATH` lists all)" if more else ""
+        super().__init__(f"{self.problems[0]}{tail}")
+
+
+class FormulaError(PluristatsError):
+    """The formula cannot be read, or names something that the data does not have."""
+
+
+class UnsupportedError(FormulaError):
+    """The formula asks for something that this engine does not do; the message names an alternative."""
+
+
+class FitError(PluristatsError):
+    """The model cannot be fitted to these data (constant response, one level per factor, no rows left, ...)."""
+
+
+class RunError(PluristatsError):
+    """A pipeline run cannot start or go on (unknown stage or parameter, foreign artefact, failed notebook)."""
+
+
+class PluristatsWarning(UserWarning):
+    """Base of every warning; each says what it means for the reader's conclusions."""
+
+
+class DroppedRowsWarning(PluristatsWarning):
+    """Rows were left out of a fit; the message counts them by reason."""
+
+
+class RankDeficientWarning(PluristatsWarning):
+    """Fixed-effect columns were dropped because others determine them; the message names them."""
+
+
+class SingularFitWarning(PluristatsWarning):
+    """A variance component is estimated at zero (the boundary)."""
+
+
+class ConvergenceWarning(PluristatsWarning):
+    """The optimiser stopped before its tolerance was met."""
+
+
+class DifferentRowsWarning(PluristatsWarning):
+    """Models fitted to different rows are being compared; their likelihoods and BICs are not comparable."""
+
+
+class SelectionWarning(PluristatsWarning):
+    """Standard errors or p-values ignore that the same data selected the model."""
+
+
+class SimulatedDataWarning(PluristatsWarning):
+    """The numbers come from simulated data."""

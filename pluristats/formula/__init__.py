@@ -1,0 +1,1 @@
+"""formula (see ARCHITECTURE.md)."""

@@ -1,0 +1,1 @@
+"""lasso (see ARCHITECTURE.md)."""

@@ -1,0 +1,19 @@
+"""Shared fixtures: where the released data is, and whether R is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = Path(os.environ.get("PLURISTATS_RELEASE", ROOT.parent / "shared" / "pluriharms"))
+
+
+@pytest.fixture(scope="session")
+def release_path() -> Path:
+    """Folder of the released data, or a skip that says where it was looked for."""
+    if not (RELEASE / "annotations.csv").is_file():
+        pytest.skip(f"released PluriHarms data not found at {RELEASE} (set PLURISTATS_RELEASE)")
+    return RELEASE
