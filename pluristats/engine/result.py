@@ -72,9 +72,9 @@ class OptimizerRecord:
     n_evaluations
         Evaluations of the objective.
     gradient_norm
-        Largest absolute gradient of the profiled deviance among free components of theta at the end.
+        Largest absolute derivative of the profiled deviance in log(theta²) among the non-zero components at the end.
     hessian_min_eigenvalue
-        Smallest eigenvalue of the deviance's Hessian among free components; positive at a proper optimum.
+        Smallest eigenvalue of its Hessian in log(theta²) among those components; positive at a proper optimum.
     tolerance
         What ``gradient_norm`` was required to reach.
     trace

@@ -1,0 +1,209 @@
+"""The native engine: exact (restricted) maximum likelihood for any number of random intercepts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+from pluristats.engine.crossproducts import Crossproducts, crossproducts
+from pluristats.engine.newton import Optimum, minimise
+from pluristats.engine.profiled import Evaluation, Projected, evaluate, project, slope_at_zero
+from pluristats.engine.result import Array, EngineFit, Factor, OptimizerRecord, Problem, RandomEffects
+from pluristats.errors import FitError
+
+TOLERANCE = 1e-6
+NAME = "native Newton in log(theta^2)"
+
+
+def fit(problem: Problem, *, reml: bool = True) -> EngineFit:
+    """Fit y = Xβ + Σ_k Z_k b_k + ε, b_k ~ N(0, σ²theta_k² I), ε ~ N(0, σ²I).
+
+    Parameters
+    ----------
+    problem
+        The model as arrays; no factors is an ordinary regression.
+    reml
+        Restricted maximum likelihood instead of maximum likelihood.
+
+    Returns
+    -------
+    EngineFit
+        theta and random effects in lme4's order.
+
+    Raises
+    ------
+    FitError
+        Non-finite input, constant response, a factor with one level or with a level for every row, no more rows
+        than columns, or a perfect fit.
+    """
+    problem = _in_theta_order(problem)
+    check(problem)
+    cp = crossproducts(problem)
+    if cp.n <= cp.p:
+        raise FitError(f"{cp.n} rows cannot determine {cp.p} fixed effects; use fewer columns or more rows.")
+    pr = project(cp)
+    if pr.ymy <= 1e-12 * cp.yy:
+        raise FitError("The fixed effects reproduce the response exactly; there is nothing left to model.")
+    optimum = optimise(pr, reml=reml)
+    return _wrap(problem, cp, pr, optimum, reml=reml)
+
+
+def deviance(problem: Problem, theta: Array, *, reml: bool = True) -> float:
+    """Profiled deviance (ML) or REML criterion at ``theta``, both as ``lme4::lmer(devFunOnly = TRUE)`` gives them.
+
+    Parameters
+    ----------
+    problem
+        The model as arrays.
+    theta
+        Relative standard deviations in lme4's order, shape (K,).
+    reml
+        Which criterion.
+    """
+    pr = project(crossproducts(_in_theta_order(problem)))
+    return evaluate(pr, np.asarray(theta, dtype=float), reml=reml).deviance
+
+
+def optimise(pr: Projected, *, reml: bool) -> Optimum:
+    """Minimise the profiled deviance from moment estimates."""
+    small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
+    return minimise(
+        lambda theta: evaluate(pr, theta, reml=reml),
+        lambda ev, k: slope_at_zero(pr, ev, k, reml=reml),
+        moment_start(pr),
+        small,
+        tol=TOLERANCE,
+    )
+
+
+def moment_start(pr: Projected) -> Array:
+    """Starting theta by the method of moments (MINQUE(0); Searle, Casella & McCulloch 1992, section 11.3).
+
+    Formula: solve E y'MZ_kZ_k'My = σ²(tr Z_k'MZ_k + Σ_l theta_l² ‖Z_k'MZ_l‖²_F), k = 1…K, together with
+    E y'My = σ²(n - p + Σ_l theta_l² tr Z_l'MZ_l). Estimates that are not positive start where a component hardly
+    matters instead.
+    """
+    slices, k_all = pr.slices, len(pr.slices)
+    if not k_all:
+        return np.zeros(0)
+    system, right = np.zeros((k_all + 1, k_all + 1)), np.zeros(k_all + 1)
+    for k, s in enumerate(slices):
+        right[k] = pr.zmy[s] @ pr.zmy[s]
+        system[k, k_all] = system[k_all, k] = np.trace(pr.cm[s, s])
+        for l, t in enumerate(slices):
+            system[k, l] = np.einsum("ij,ij->", pr.cm[s, t], pr.cm[s, t])
+    right[k_all], system[k_all, k_all] = pr.ymy, pr.n - pr.p
+    components = np.linalg.lstsq(system, right, rcond=None)[0]
+    residual = components[k_all] if components[k_all] > 0 else pr.ymy / (pr.n - pr.p)
+    small = np.array([(s.stop - s.start) / pr.n for s in slices])
+    return np.sqrt(np.maximum(components[:k_all] / residual, small))
+
+
+def check(problem: Problem) -> None:
+    """Refuse what cannot be fitted, by name (see :func:`fit`)."""
+    n = len(problem.y)
+    if n == 0:
+        raise FitError("There are no rows to fit.")
+    if not np.isfinite(problem.y).all():
+        raise FitError("The response holds non-finite values; remove or impute those rows first.")
+    bad = [
+        name for name, ok in zip(problem.x_names, np.isfinite(problem.x).all(axis=0), strict=True) if not ok
+    ]
+    if bad:
+        raise FitError(
+            f"Columns with non-finite values: {', '.join(bad)}; remove or impute those rows first."
+        )
+    if np.ptp(problem.y) == 0:
+        raise FitError("The response is constant; a model has nothing to explain.")
+    for f in problem.factors:
+        if f.q < 2:
+            raise FitError(f"Grouping factor {f.name!r} has only one level; leave out (1|{f.name}).")
+        if f.q >= n:
+            raise FitError(
+                f"Grouping factor {f.name!r} has as many levels as there are rows ({n}): its variance cannot be "
+                f"told from the residual; leave out (1|{f.name})."
+            )
+
+
+def theta_order(q: list[int]) -> list[int]:
+    """Order in which lme4 stands factors: by descending number of levels (``rev(order(nl))``, else as written)."""
+    if all(a >= b for a, b in zip(q, q[1:], strict=False)):
+        return list(range(len(q)))
+    return sorted(range(len(q)), key=lambda i: q[i])[::-1]
+
+
+def _in_theta_order(problem: Problem) -> Problem:
+    order = theta_order([f.q for f in problem.factors])
+    return Problem(problem.y, problem.x, problem.x_names, tuple(problem.factors[i] for i in order))
+
+
+def _wrap(problem: Problem, cp: Crossproducts, pr: Projected, optimum: Optimum, *, reml: bool) -> EngineFit:
+    """Estimates in the units of the data, from the optimum of the standardised problem."""
+    ev = optimum.at
+    if ev.rss <= 1e-12 * cp.yy:
+        raise FitError("The model reproduces the response exactly: the residual variance is zero.")
+    lam = pr.spread(ev.theta)
+    sigma = float(np.sqrt(ev.rss / (cp.n - cp.p if reml else cp.n)))
+    beta = _solve(pr.root.T, pr.xy - pr.xz @ (lam * ev.u), lower=False)
+    # (X'V⁻¹X)⁻¹ = (X'X)⁻¹ + H Ω_M⁻¹ H' with H = (X'X)⁻¹X'ZΛ (Woodbury), in the standardised columns.
+    half = pr.xz * lam
+    core = np.eye(pr.p) + half @ ev.inverse_m @ half.T
+    vcov = sigma**2 * _solve(pr.root.T, _solve(pr.root.T, core, lower=False).T, lower=False)
+    beta, vcov = cp.unstandardise(beta, vcov)
+    sigma *= cp.y_scale
+    return EngineFit(
+        engine="native",
+        reml=reml,
+        kept=cp.kept,
+        beta=beta,
+        vcov=vcov,
+        theta=ev.theta,
+        theta_names=tuple(f"{f.name}.(Intercept)" for f in problem.factors),
+        sigma=sigma,
+        loglik=-0.5 * ev.deviance,
+        random=_random_effects(problem.factors, pr, ev, cp.y_scale, sigma, reml=reml),
+        optimizer=_record(optimum),
+    )
+
+
+def _solve(root: Array, right: Array, *, lower: bool) -> Array:
+    return linalg.solve_triangular(root, right, lower=lower, check_finite=False) if len(root) else right
+
+
+def _random_effects(
+    factors: tuple[Factor, ...], pr: Projected, ev: Evaluation, y_scale: float, sigma: float, *, reml: bool
+) -> tuple[RandomEffects, ...]:
+    """Modes b = Λu and their conditional variances σ²ΛΩ⁻¹Λ (given theta and β)."""
+    lam = pr.spread(ev.theta)
+    modes = y_scale * lam * ev.u
+    inverse = evaluate(pr, ev.theta, reml=False).inverse if reml else ev.inverse
+    sd = sigma * lam * np.sqrt(np.diag(inverse))
+    return tuple(
+        RandomEffects(
+            factor=f.name,
+            terms=("(Intercept)",),
+            levels=f.levels,
+            covariance=np.array([[(sigma * t) ** 2]]),
+            modes=modes[s][:, None],
+            mode_sd=sd[s][:, None],
+        )
+        for f, s, t in zip(factors, pr.slices, ev.theta, strict=True)
+    )
+
+
+def _record(optimum: Optimum) -> OptimizerRecord:
+    """Certificate of the optimum: largest free gradient and smallest free curvature in log(theta²)."""
+    at = optimum.at
+    free = at.theta > 0
+    curvature = np.linalg.eigvalsh(at.hessian[np.ix_(free, free)]) if free.any() else np.array([np.nan])
+    on_boundary = len(free) > 0 and not free.all()
+    return OptimizerRecord(
+        name=NAME,
+        status="failed" if not optimum.converged else "boundary" if on_boundary else "converged",
+        message=optimum.message,
+        n_evaluations=optimum.n_evaluations,
+        gradient_norm=float(np.abs(at.gradient[free]).max(initial=0.0)),
+        hessian_min_eigenvalue=float(curvature[0]),
+        tolerance=TOLERANCE,
+        trace=optimum.trace,
+    )

@@ -1,0 +1,145 @@
+"""Newton's method for a smooth function of positive parameters whose optimum may be at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pluristats.engine.profiled import Evaluation
+from pluristats.engine.result import Array
+
+# Largest change of log(theta²) in one step: a factor of 20 in a variance ratio.
+_LONGEST_STEP = 3.0
+# A component whose derivatives say that it still falls is tried at zero once it is this small.
+_NEAR_ZERO = 0.3
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the search ended.
+
+    Parameters
+    ----------
+    at
+        The evaluation there; components of theta on the boundary are exactly 0.
+    converged
+        Whether the largest free gradient is within tolerance and every zero has a non-negative slope.
+    message
+        In words.
+    n_evaluations
+        Evaluations of the function.
+    trace
+        (theta…, deviance) of every evaluation.
+    """
+
+    at: Evaluation
+    converged: bool
+    message: str
+    n_evaluations: int
+    trace: tuple[tuple[float, ...], ...]
+
+
+def minimise(
+    evaluate: Callable[[Array], Evaluation],
+    slope_at_zero: Callable[[Evaluation, int], float],
+    start: Array,
+    small: Array,
+    *,
+    tol: float = 1e-6,
+    max_evaluations: int = 200,
+) -> Optimum:
+    """Minimise the deviance over theta >= 0 by damped Newton steps in log(theta²) with an active set at zero.
+
+    Parameters
+    ----------
+    evaluate
+        Deviance with gradient and Hessian in log(theta²).
+    slope_at_zero
+        Derivative in theta_k² of a component that is zero.
+    start
+        Positive starting values, shape (K,).
+    small
+        theta_k² at which component k hardly matters (levels per row), shape (K,).
+    tol
+        Largest absolute gradient in log(theta²) at convergence, in units of the deviance.
+    max_evaluations
+        Stop unconverged after so many.
+
+    Notes
+    -----
+    Eigenvalues of the Hessian are taken in absolute value, so that every step descends (Nocedal & Wright 2006,
+    section 3.4); a step is halved until the deviance falls.
+    """
+    trace: list[tuple[float, ...]] = []
+
+    def look(theta: Array) -> Evaluation:
+        ev = evaluate(theta)
+        trace.append((*map(float, theta), ev.deviance))
+        return ev
+
+    at = look(np.asarray(start, dtype=float))
+    message = f"stopped after {max_evaluations} evaluations"
+    converged = False
+    while len(trace) < max_evaluations:
+        at = _try_zeros(at, look, slope_at_zero, small)
+        free = at.theta > 0
+        if np.abs(at.gradient[free]).max(initial=0.0) <= tol:
+            released = [k for k in np.flatnonzero(~free) if slope_at_zero(at, int(k)) < -tol]
+            if not released:
+                message, converged = "gradient within tolerance", True
+                break
+            theta = at.theta.copy()
+            theta[released] = np.sqrt(1e-3 * small[released])
+            at = look(theta)
+            continue
+        better = _newton_step(at, look, free, max_evaluations - len(trace))
+        if better is None:
+            message = "no step lowers the deviance"
+            # At the limit of double precision the gradient may stay just above the tolerance.
+            converged = bool(np.abs(at.gradient[free]).max() <= 1e3 * tol)
+            break
+        at = better
+    return Optimum(at, converged, message, len(trace), tuple(trace))
+
+
+def _newton_step(
+    at: Evaluation, look: Callable[[Array], Evaluation], free: np.ndarray, budget: int
+) -> Evaluation | None:
+    """One damped Newton step among the free components; None where none lowers the deviance."""
+    values, vectors = np.linalg.eigh(at.hessian[np.ix_(free, free)])
+    size = np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max()))
+    step = -vectors @ ((vectors.T @ at.gradient[free]) / size)
+    step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
+    slope = float(at.gradient[free] @ step)
+    rounding = 1e-13 * abs(at.deviance)
+    shrink = 1.0
+    for _ in range(min(budget, 30)):
+        theta = at.theta.copy()
+        theta[free] *= np.exp(0.5 * shrink * step)
+        try:
+            new = look(theta)
+        except np.linalg.LinAlgError:
+            shrink /= 2
+            continue
+        if new.deviance <= at.deviance + 1e-4 * shrink * slope + rounding:
+            return new
+        shrink /= 2
+    return None
+
+
+def _try_zeros(
+    at: Evaluation,
+    look: Callable[[Array], Evaluation],
+    slope_at_zero: Callable[[Evaluation, int], float],
+    small: Array,
+) -> Evaluation:
+    """Set small, still falling components to zero where zero is better and a local minimum."""
+    for k in np.flatnonzero((at.theta > 0) & (at.gradient > 0) & (at.theta**2 < _NEAR_ZERO * small)):
+        theta = at.theta.copy()
+        theta[k] = 0.0
+        zero = look(theta)
+        if zero.deviance <= at.deviance and slope_at_zero(zero, int(k)) >= 0.0:
+            at = zero
+    return at
