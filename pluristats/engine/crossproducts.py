@@ -42,7 +42,7 @@ class Crossproducts:
     counts
         Diagonals of Z_k'Z_k, (q_k,), one a factor.
     zz
-        ``zz[k, l]`` for k < l is Z_k'Z_l, (q_k, q_l): an array, or a CSR array where at most a tenth of the
+        ``zz[k, j]`` for k < j is Z_k'Z_j, (q_k, q_j): an array, or a CSR array where at most a tenth of the
         cells are occupied.
     """
 
@@ -118,7 +118,7 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
     kept = np.sort(order[independent_columns(x[:, order], gram[np.ix_(order, order)], tol=tol)])
     if len(kept) < p_all:
         x = np.ascontiguousarray(x[:, kept])
-    indicators = [_indicator(f) for f in problem.factors]
+    indicators: list[sparse.csr_array] = [_indicator(f) for f in problem.factors]
     return Crossproducts(
         n=n,
         kept=kept,
@@ -131,12 +131,12 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
         xy=x.T @ y,
         yy=float(y @ y),
         zx=tuple(z @ x for z in indicators),
-        zy=tuple(np.bincount(f.codes, weights=y, minlength=f.q) for f in problem.factors),
+        zy=tuple(np.bincount(f.codes, weights=y, minlength=f.q).astype(float) for f in problem.factors),
         counts=tuple(np.bincount(f.codes, minlength=f.q).astype(float) for f in problem.factors),
         zz={
-            (k, l): contingency(problem.factors[k], problem.factors[l])
+            (k, j): contingency(problem.factors[k], problem.factors[j])
             for k in range(len(indicators))
-            for l in range(k + 1, len(indicators))
+            for j in range(k + 1, len(indicators))
         },
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import linalg
 
@@ -90,8 +92,8 @@ def moment_start(pr: Projected) -> Array:
     for k, s in enumerate(slices):
         right[k] = pr.zmy[s] @ pr.zmy[s]
         system[k, k_all] = system[k_all, k] = np.trace(pr.cm[s, s])
-        for l, t in enumerate(slices):
-            system[k, l] = np.einsum("ij,ij->", pr.cm[s, t], pr.cm[s, t])
+        for j, t in enumerate(slices):
+            system[k, j] = np.einsum("ij,ij->", pr.cm[s, t], pr.cm[s, t])
     right[k_all], system[k_all, k_all] = pr.ymy, pr.n - pr.p
     components = np.linalg.lstsq(system, right, rcond=None)[0]
     residual = components[k_all] if components[k_all] > 0 else pr.ymy / (pr.n - pr.p)
@@ -106,13 +108,9 @@ def check(problem: Problem) -> None:
         raise FitError("There are no rows to fit.")
     if not np.isfinite(problem.y).all():
         raise FitError("The response holds non-finite values; remove or impute those rows first.")
-    bad = [
-        name for name, ok in zip(problem.x_names, np.isfinite(problem.x).all(axis=0), strict=True) if not ok
-    ]
+    bad = [name for name, ok in zip(problem.x_names, np.isfinite(problem.x).all(axis=0), strict=True) if not ok]
     if bad:
-        raise FitError(
-            f"Columns with non-finite values: {', '.join(bad)}; remove or impute those rows first."
-        )
+        raise FitError(f"Columns with non-finite values: {', '.join(bad)}; remove or impute those rows first.")
     if np.ptp(problem.y) == 0:
         raise FitError("The response is constant; a model has nothing to explain.")
     for f in problem.factors:
@@ -127,7 +125,7 @@ def check(problem: Problem) -> None:
 
 def theta_order(q: list[int]) -> list[int]:
     """Order in which lme4 stands factors: by descending number of levels (``rev(order(nl))``, else as written)."""
-    if all(a >= b for a, b in zip(q, q[1:], strict=False)):
+    if all(a >= b for a, b in pairwise(q)):
         return list(range(len(q)))
     return sorted(range(len(q)), key=lambda i: q[i])[::-1]
 

@@ -118,10 +118,10 @@ def project(cp: Crossproducts) -> Projected:
     c = np.zeros((q, q))
     counts = np.concatenate(cp.counts) if cp.counts else np.zeros(0)
     np.fill_diagonal(c, counts)
-    for (k, l), block in cp.zz.items():
+    for (k, j), block in cp.zz.items():
         dense = block if isinstance(block, np.ndarray) else block.toarray()
-        c[slices[k], slices[l]] = dense
-        c[slices[l], slices[k]] = dense.T
+        c[slices[k], slices[j]] = dense
+        c[slices[j], slices[k]] = dense.T
     zx = np.concatenate(cp.zx) if cp.zx else np.zeros((0, cp.p))
     zy = np.concatenate(cp.zy) if cp.zy else np.zeros(0)
     root = linalg.cholesky(cp.xx, lower=True, check_finite=False) if cp.p else np.zeros((0, 0))
@@ -205,13 +205,13 @@ def _derivatives(
         q = s.stop - s.start
         trace = np.trace(inverse[s, s])
         gradient[k] = q - trace - c * uu[k] / rss
-        for l, t in enumerate(slices[: k + 1]):
+        for j, t in enumerate(slices[: k + 1]):
             norm = np.einsum("ij,ij->", inverse[s, t], inverse[s, t])
             cross = -u[s] @ inverse_m[s, t] @ u[t]
-            if k == l:
+            if k == j:
                 norm += q - 2.0 * trace
                 cross += uu[k]
-            hessian[k, l] = -norm + c * (2.0 * cross / rss - uu[k] * uu[l] / rss**2)
-            hessian[l, k] = hessian[k, l]
+            hessian[k, j] = -norm + c * (2.0 * cross / rss - uu[k] * uu[j] / rss**2)
+            hessian[j, k] = hessian[k, j]
         hessian[k, k] += gradient[k]
     return gradient, hessian

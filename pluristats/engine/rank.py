@@ -43,9 +43,7 @@ def independent_columns(x: Array, gram: Array, *, tol: float = 1e-7) -> NDArray[
     kept: list[int] = []
     for j in range(p):
         m = len(kept)
-        row = (
-            linalg.solve_triangular(root[:m, :m], gram[kept, j], lower=True, check_finite=False) if m else []
-        )
+        row = linalg.solve_triangular(root[:m, :m], gram[kept, j], lower=True, check_finite=False) if m else []
         residual_sq = gram[j, j] - np.dot(row, row)
         if norms[j] == 0.0:
             continue
