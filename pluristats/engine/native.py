@@ -108,7 +108,8 @@ def check(problem: Problem) -> None:
         raise FitError("There are no rows to fit.")
     if not np.isfinite(problem.y).all():
         raise FitError("The response holds non-finite values; remove or impute those rows first.")
-    bad = [name for name, ok in zip(problem.x_names, np.isfinite(problem.x).all(axis=0), strict=True) if not ok]
+    finite = np.isfinite(problem.x).all(axis=0)
+    bad = [problem.x_names[j] for j in np.flatnonzero(~np.atleast_1d(finite))]
     if bad:
         raise FitError(f"Columns with non-finite values: {', '.join(bad)}; remove or impute those rows first.")
     if np.ptp(problem.y) == 0:
