@@ -1,1 +1,47 @@
-"""tmp."""
+"""pluristats: the statistical workbench for pluralistic human judgement.
+
+>>> import pluristats as ps
+>>> study = ps.simulate_study(seed=1)
+>>> fit = ps.lmer("rating ~ actions + (1|annotator) + (1|prompt)", study)  # doctest: +SKIP
+
+Names are loaded when first used, so that ``import pluristats`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# The public surface: name -> module that has it.
+_EXPORTS = {
+    "LmerFit": "pluristats.models",
+    "R2": "pluristats.models",
+    "Study": "pluristats.study",
+    "check_study": "pluristats.study",
+    "fetch_release": "pluristats.study",
+    "lmer": "pluristats.models",
+    "load_study": "pluristats.study",
+    "score_factors": "pluristats.study",
+    "simulate_study": "pluristats.study",
+    "write_study": "pluristats.study",
+}
+_MODULES = ("analysis", "errors", "plot", "report")
+
+__all__ = ["__version__", *_EXPORTS, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"pluristats.{name}")
+    else:
+        raise AttributeError(f"module 'pluristats' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -62,8 +62,12 @@ def deviance(problem: Problem, theta: Array, *, reml: bool = True) -> float:
     reml
         Which criterion.
     """
-    pr = project(crossproducts(_in_theta_order(problem)))
-    return evaluate(pr, np.asarray(theta, dtype=float), reml=reml).deviance
+    return evaluate(projected(problem), np.asarray(theta, dtype=float), reml=reml).deviance
+
+
+def projected(problem: Problem) -> Projected:
+    """A problem's cross-products with the fixed effects projected out, factors in theta's order."""
+    return project(crossproducts(_in_theta_order(problem)))
 
 
 def optimise(pr: Projected, *, reml: bool) -> Optimum:

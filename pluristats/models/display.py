@@ -1,0 +1,111 @@
+"""How a fit is shown: one list of blocks, rendered as text or as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pluristats.models.fit import LmerFit
+
+
+@dataclass(frozen=True)
+class Block:
+    """A heading, lines of text, and optionally a table of strings."""
+
+    heading: str
+    lines: tuple[str, ...] = ()
+    table: pd.DataFrame | None = None
+
+
+def blocks(fit: LmerFit) -> list[Block]:
+    """What a summary says, in lme4's order."""
+    kind = "REML" if fit.reml else "maximum likelihood"
+    head = [f"Formula: {fit.formula}", f"Engine: {fit.engine}; optimiser {fit.optimizer.status}."]
+    if fit.simulated:
+        head.insert(0, "SIMULATED DATA: these numbers say nothing about people.")
+    criteria = pd.DataFrame(
+        {
+            "AIC": [f"{fit.aic:.1f}"],
+            "BIC": [f"{fit.bic:.1f}"],
+            "hybrid BIC": [f"{fit.bic_hybrid:.1f}"],
+            "logLik": [f"{fit.loglik:.4f}"],
+            "df": [str(fit.df)],
+            "rows": [str(fit.nobs)],
+        }
+    )
+    components = fit.varcorr()
+    random = pd.DataFrame(
+        {
+            "Group": components.grp,
+            "Name": [_pair(a, b) for a, b in zip(components.var1, components.var2, strict=True)],
+            "Variance": [f"{v:.5f}" for v in components.vcov],
+            "Std. dev. / corr.": [f"{v:.4f}" for v in components.sdcor],
+        }
+    )
+    tidy = fit.tidy()
+    fixed = pd.DataFrame(
+        {
+            "Term": tidy.term,
+            "Estimate": [f"{v:.5f}" for v in tidy.estimate],
+            "Std. error": [f"{v:.5f}" for v in tidy.std_error],
+            "z": [f"{v:.3f}" for v in tidy.statistic],
+            "p (Wald)": [p_text(v) for v in tidy.p_value],
+        }
+    )
+    groups = ", ".join(f"{f.name} {f.q}" for f in fit.problem.factors)
+    return [
+        Block(f"Linear mixed model fit by {kind}", tuple(head), criteria),
+        Block("Random effects", (f"Rows: {fit.nobs}; groups: {groups}",), random),
+        Block("Fixed effects", (), fixed),
+        *remarks(fit),
+    ]
+
+
+def remarks(fit: LmerFit) -> list[Block]:
+    """What a reader must know before quoting the numbers."""
+    lines = []
+    if fit.n_dropped:
+        by_column = ", ".join(f"{column}: {count}" for column, count in fit.dropped_rows)
+        lines.append(f"{fit.n_dropped} of {fit.design.n_data} rows left out, a value is missing ({by_column}).")
+    if fit.dropped_columns:
+        lines.append(f"Columns left out as linear combinations of others: {', '.join(fit.dropped_columns)}.")
+    if fit.singular:
+        lines.append("The fit is singular: a variance component is on the boundary.")
+    if fit.optimizer.status == "failed":
+        lines.append(f"The optimiser did not converge: {fit.optimizer.message}.")
+    return [Block("Remarks", tuple(lines))] if lines else []
+
+
+def summary_text(fit: LmerFit) -> str:
+    """Plain text; columns are aligned with spaces."""
+    parts = []
+    for block in blocks(fit):
+        table = [] if block.table is None else [block.table.to_string(index=False)]
+        parts.append("\n".join([block.heading, *block.lines, *table]))
+    return "\n\n".join(parts)
+
+
+def summary_html(fit: LmerFit) -> str:
+    """HTML with everything escaped; tables have header cells for screen readers."""
+    parts = []
+    for block in blocks(fit):
+        lines = "".join(f"<p>{escape(line)}</p>" for line in block.lines)
+        table = "" if block.table is None else block.table.to_html(index=False, escape=True, border=0)
+        parts.append(f"<h4>{escape(block.heading)}</h4>{lines}{table}")
+    return f'<section class="pluristats-fit">{"".join(parts)}</section>'
+
+
+def p_text(p: float) -> str:
+    """A p-value for reading: three significant digits, ``<0.001`` below that."""
+    if np.isnan(p):
+        return "NaN"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _pair(a: str | None, b: str | None) -> str:
+    return "" if a is None or pd.isna(a) else a if b is None or pd.isna(b) else f"{a}, {b}"

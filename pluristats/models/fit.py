@@ -1,0 +1,375 @@
+"""A fitted linear mixed model: the same surface whichever engine fitted it.
+
+``tidy``, ``glance`` and ``augment`` (broom's names) are the single source of numbers for tables, plots and reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pluristats.engine.profiled import Projected
+from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem
+from pluristats.errors import UnsupportedError
+from pluristats.formula import Design
+from pluristats.models import information, predict
+from pluristats.models.display import summary_html, summary_text
+from pluristats.models.r2 import R2, nakagawa_r2
+
+
+@dataclass(frozen=True)
+class LmerFit:
+    """A fitted linear mixed model.
+
+    Parameters
+    ----------
+    formula
+        As written.
+    design
+        Rows, columns and factors that the formula made of the data.
+    problem
+        The arrays that were fitted.
+    result
+        What the engine found.
+    index
+        Labels of the rows used.
+    simulated
+        Whether the data say of themselves that they are simulated.
+    """
+
+    formula: str
+    design: Design = field(repr=False)
+    problem: Problem = field(repr=False)
+    result: EngineFit = field(repr=False)
+    index: pd.Index = field(repr=False)
+    simulated: bool = False
+
+    # --- what was estimated -------------------------------------------------------------------------------------
+
+    @property
+    def loglik(self) -> float:
+        """Maximised log-likelihood (restricted for a REML fit), as ``lme4::logLik``."""
+        return self.result.loglik
+
+    @property
+    def theta(self) -> Array:
+        """Relative covariance parameters in lme4's order."""
+        return self.result.theta
+
+    @property
+    def theta_names(self) -> tuple[str, ...]:
+        """Names of ``theta``."""
+        return self.result.theta_names
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation."""
+        return self.result.sigma
+
+    @property
+    def reml(self) -> bool:
+        """Whether fitted by restricted maximum likelihood."""
+        return self.result.reml
+
+    @property
+    def engine(self) -> str:
+        """Which engine fitted it."""
+        return self.result.engine
+
+    @property
+    def optimizer(self) -> OptimizerRecord:
+        """What the optimiser did."""
+        return self.result.optimizer
+
+    @property
+    def singular(self) -> bool:
+        """Whether a variance component is on the boundary (theta below 1e-4, as ``lme4::isSingular``)."""
+        return self.optimizer.status == "boundary" or any(
+            np.linalg.eigvalsh(r.covariance)[0] <= (1e-4 * self.sigma) ** 2 for r in self.result.random
+        )
+
+    @cached_property
+    def fixef(self) -> pd.Series:
+        """Fixed effects by term."""
+        return pd.Series(self.result.beta, index=list(self.terms), name="estimate")
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the estimated fixed effects."""
+        return tuple(self.design.x_names[j] for j in self.result.kept)
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects."""
+        return pd.DataFrame(self.result.vcov, index=list(self.terms), columns=list(self.terms))
+
+    # --- how much it was fitted to ------------------------------------------------------------------------------
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return len(self.design.rows)
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out because a value was missing."""
+        return self.design.n_dropped
+
+    @property
+    def dropped_rows(self) -> tuple[tuple[str, int], ...]:
+        """(column, rows that miss it); a row missing two columns counts for both."""
+        return self.design.dropped
+
+    @property
+    def dropped_columns(self) -> tuple[str, ...]:
+        """Fixed columns left out as linear combinations of others."""
+        kept = set(self.result.kept.tolist())
+        return tuple(name for j, name in enumerate(self.design.x_names) if j not in kept)
+
+    @property
+    def df(self) -> int:
+        """Parameters: fixed effects, covariance parameters, residual variance (as ``attr(logLik(m), "df")``)."""
+        return len(self.result.beta) + len(self.theta) + 1
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood (the REML criterion for a REML fit)."""
+        return -2.0 * self.loglik
+
+    @property
+    def aic(self) -> float:
+        """-2 ℓ + 2 df, as R's ``AIC``; of a REML fit only comparable between fits with the same fixed effects."""
+        return information.aic(self.loglik, self.df)
+
+    @property
+    def bic(self) -> float:
+        """-2 ℓ + df log(rows), as R's ``BIC``; of a REML fit only comparable with the same fixed effects."""
+        return information.bic(self.loglik, self.df, self.nobs)
+
+    @cached_property
+    def bic_hybrid(self) -> float:
+        """BIC in which a term that is constant within annotators pays log(annotators), not log(rows).
+
+        See :func:`pluristats.models.information.hybrid_bic`.
+        """
+        by_name = {f.name: f for f in self.problem.factors}
+        sizes = [r.covariance.shape[0] for r in self.result.random]
+        return information.hybrid_bic(
+            self.loglik,
+            self.problem.x[:, self.result.kept],
+            [by_name[r.factor] for r in self.result.random],
+            [c * (c + 1) // 2 for c in sizes],
+        )
+
+    # --- tables -------------------------------------------------------------------------------------------------
+
+    def tidy(
+        self, effects: Literal["fixed", "ran_pars", "ran_vals"] = "fixed", *, conf_level: float = 0.95
+    ) -> pd.DataFrame:
+        """One row a parameter.
+
+        Formula: statistic = estimate / std_error, p_value = 2 Φ(-|statistic|), interval = estimate ± z std_error
+        (Wald, normal reference; with few groups it is too narrow for terms that vary only between groups).
+
+        Parameters
+        ----------
+        effects
+            ``"fixed"`` (term, estimate, std_error, statistic, p_value, conf_low, conf_high), ``"ran_pars"``
+            (group, term, estimate: standard deviations) or ``"ran_vals"`` (as :meth:`ranef`).
+        conf_level
+            Coverage of the interval.
+        """
+        if effects == "ran_vals":
+            return self.ranef()
+        if effects == "ran_pars":
+            table = self.varcorr()
+            names = ["sd__" + a if pd.isna(b) else f"cor__{a}.{b}" for a, b in zip(table.var1, table.var2, strict=True)]
+            return pd.DataFrame({"group": table.grp, "term": names, "estimate": table.sdcor})
+        if effects != "fixed":
+            raise ValueError(f"effects is 'fixed', 'ran_pars' or 'ran_vals', not {effects!r}.")
+        se = np.sqrt(np.diag(self.result.vcov))
+        z = stats.norm.ppf(0.5 + conf_level / 2)
+        statistic = self.result.beta / se
+        return pd.DataFrame(
+            {
+                "term": list(self.terms),
+                "estimate": self.result.beta,
+                "std_error": se,
+                "statistic": statistic,
+                "p_value": 2.0 * stats.norm.sf(np.abs(statistic)),
+                "conf_low": self.result.beta - z * se,
+                "conf_high": self.result.beta + z * se,
+            }
+        )
+
+    def glance(self) -> pd.DataFrame:
+        """One row: size, likelihood, information criteria, variance explained."""
+        slopes = self._has_slopes
+        r2 = R2(float("nan"), float("nan")) if slopes else self.r2()
+        return pd.DataFrame(
+            {
+                "nobs": [self.nobs],
+                "df": self.df,
+                "loglik": self.loglik,
+                "deviance": self.deviance,
+                "aic": self.aic,
+                "bic": self.bic,
+                "bic_hybrid": self.bic_hybrid,
+                "sigma": self.sigma,
+                "r2_marginal": r2.marginal,
+                "r2_conditional": r2.conditional,
+                "reml": self.reml,
+                "engine": self.engine,
+                "singular": self.singular,
+                "status": self.optimizer.status,
+            }
+        )
+
+    def augment(self) -> pd.DataFrame:
+        """One row an observation used: response, grouping levels, ``fitted``, ``fixed`` (Xβ), ``resid``."""
+        fixed, fitted = self._fixed_part, self.fitted
+        table = pd.DataFrame({self.design.parsed.response: self.problem.y}, index=self.index)
+        for f in self.problem.factors:
+            table[f.name] = np.asarray(f.levels, dtype=object)[f.codes]
+        return table.assign(fixed=fixed, fitted=fitted, resid=self.problem.y - fitted)
+
+    def ranef(self) -> pd.DataFrame:
+        """Conditional modes: group, level, term, estimate, std_error (given theta and β, as lme4's condVar)."""
+        rows = [
+            pd.DataFrame(
+                {
+                    "group": r.factor,
+                    "level": list(r.levels),
+                    "term": term,
+                    "estimate": r.modes[:, j],
+                    "std_error": r.mode_sd[:, j],
+                }
+            )
+            for r in self.result.random
+            for j, term in enumerate(r.terms)
+        ]
+        return pd.concat(rows, ignore_index=True)
+
+    def varcorr(self) -> pd.DataFrame:
+        """Variance components as lme4's ``as.data.frame(VarCorr(m))``: grp, var1, var2, vcov, sdcor."""
+        rows: list[tuple[str, str | None, str | None, float, float]] = []
+        for r in self.result.random:
+            sd = np.sqrt(np.diag(r.covariance))
+            rows += [(r.factor, t, None, float(sd[j] ** 2), float(sd[j])) for j, t in enumerate(r.terms)]
+            rows += [
+                (r.factor, r.terms[i], r.terms[j], float(r.covariance[i, j]), float(r.covariance[i, j] / sd[i] / sd[j]))
+                for i in range(len(sd))
+                for j in range(i + 1, len(sd))
+            ]
+        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
+        return pd.DataFrame(rows, columns=["grp", "var1", "var2", "vcov", "sdcor"])
+
+    def r2(self) -> R2:
+        """Marginal and conditional R² (Nakagawa & Schielzeth 2013), unrounded."""
+        self._random_intercepts_only("R²")
+        return nakagawa_r2(self._fixed_part, self._components, self.sigma**2)
+
+    def icc(self) -> pd.Series:
+        """Share of each random intercept in the variance that the fixed effects leave: σ_k² / (Σ_l σ_l² + σ²)."""
+        self._random_intercepts_only("ICC")
+        components = self._components
+        total = components.sum() + self.sigma**2
+        return pd.Series(components / total, index=[r.factor for r in self.result.random], name="icc")
+
+    # --- predictions --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def fitted(self) -> Array:
+        """Xβ + Σ_k Z_k b_k of the rows used, shape (n,)."""
+        if self._has_slopes:
+            raise UnsupportedError("Fitted values of random slopes are not computed yet; ask lme4 in R for them.")
+        return self._fixed_part + predict.random_part(self.result, self.problem.factors)
+
+    def predict(
+        self,
+        new: pd.DataFrame | None = None,
+        *,
+        new_levels: predict.NewLevels = "error",
+        random: bool = True,
+    ) -> Array:
+        """Predict Xβ + Σ_k b_k for other rows.
+
+        Parameters
+        ----------
+        new
+            Rows with the formula's columns; None predicts the rows used.
+        new_levels
+            For a level that the fit has not seen (or a missing one): ``"error"`` (default), ``"population"`` (its
+            random effect is 0, the population's mean) or ``"nan"``.
+        random
+            False predicts the population mean Xβ for every row.
+
+        Returns
+        -------
+        ndarray
+            Shape (rows of ``new``,). A row with a missing fixed value is NaN, with a warning that counts them.
+        """
+        if new is None:
+            return self.fitted.copy() if random else self._fixed_part.copy()
+        if random:
+            self._random_intercepts_only("Prediction with random effects")
+        return predict.predict_rows(self.design, self.result, new, new_levels=new_levels, random=random)
+
+    def objective(self, theta: Array | list[float]) -> float:
+        """The profiled deviance (or REML criterion) at any ``theta``, on lme4's scale."""
+        from pluristats.engine.profiled import evaluate
+
+        self._random_intercepts_only("The objective")
+        values = np.asarray(theta, dtype=float)
+        if values.shape != self.theta.shape:
+            raise ValueError(f"theta has {len(self.theta)} values ({', '.join(self.theta_names)}), not {values.size}.")
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ValueError("theta must be finite and not negative.")
+        return evaluate(self._projected, values, reml=self.reml).deviance
+
+    # --- display ------------------------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Summary as text, in lme4's order: formula, criteria, random effects, fixed effects, remarks."""
+        return summary_text(self)
+
+    def __repr__(self) -> str:
+        kind = "REML" if self.reml else "ML"
+        return f"LmerFit({self.formula!r}, {kind}, nobs={self.nobs}, loglik={self.loglik:.4f}, engine={self.engine!r})"
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
+    # --- helpers ------------------------------------------------------------------------------------------------
+
+    @property
+    def _has_slopes(self) -> bool:
+        return any(r.terms != ("(Intercept)",) for r in self.result.random)
+
+    def _random_intercepts_only(self, what: str) -> None:
+        if self._has_slopes:
+            raise UnsupportedError(f"{what} is computed for random intercepts only; this fit has random slopes.")
+
+    @property
+    def _components(self) -> Array:
+        return np.array([r.covariance[0, 0] for r in self.result.random])
+
+    @cached_property
+    def _fixed_part(self) -> Array:
+        return self.problem.x[:, self.result.kept] @ self.result.beta
+
+    @cached_property
+    def _projected(self) -> Projected:
+        from pluristats.engine import native
+
+        return native.projected(self.problem)
+
+
+def same_rows(a: LmerFit, b: LmerFit) -> bool:
+    """Whether two fits use the same observations of the same response, so that likelihoods can be compared."""
+    return a.index.equals(b.index) and np.array_equal(a.problem.y, b.problem.y)

@@ -1,0 +1,173 @@
+"""``lmer``: formula and data in, fitted model out, whichever engine does the work."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import pandas as pd
+
+from pluristats.engine.result import EngineFit, Problem
+from pluristats.errors import (
+    ConvergenceWarning,
+    DroppedRowsWarning,
+    FormulaError,
+    PluristatsWarning,
+    RankDeficientWarning,
+    SingularFitWarning,
+    UnsupportedError,
+)
+from pluristats.formula import Design, build_design
+from pluristats.models.fit import LmerFit
+
+Engine = Literal["native", "lme4", "statsmodels"]
+
+
+class StudyLike(Protocol):
+    """Anything with a modelling frame and named feature groups."""
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """Feature groups: name -> frame columns."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the numbers come from a simulation."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row an observation."""
+
+
+def lmer(
+    formula: str,
+    data: StudyLike | pd.DataFrame,
+    *,
+    reml: bool = True,
+    engine: Engine = "native",
+    groups: Mapping[str, Sequence[str]] | None = None,
+    family: str = "gaussian",
+) -> LmerFit:
+    """Fit a linear mixed model, y = Xβ + Σ_k Z_k b_k + ε, with b_k ~ N(0, σ²theta_k² I) and ε ~ N(0, σ²I).
+
+    Parameters
+    ----------
+    formula
+        As in lme4: ``"rating ~ actions + effects + (1|annotator) + (1|prompt)"``. Fixed terms are formulaic's; a
+        feature group's name stands for all its columns, ``traits:actions`` for all products, ``traits:traits`` for
+        each pair once. ``(1|g)`` with any number of grouping columns, interactions ``a:b`` and nesting ``a/b``.
+    data
+        A study, or a table with one row an observation.
+    reml
+        Restricted maximum likelihood (the default, as lme4) or maximum likelihood.
+    engine
+        ``"native"``; ``"lme4"`` through pymer4, which also fits random slopes; ``"statsmodels"`` (MixedLM, slow).
+    groups
+        Feature groups for a table; a study brings its own.
+    family
+        Only ``"gaussian"``; others are refused by name.
+
+    Returns
+    -------
+    LmerFit
+
+    Raises
+    ------
+    FormulaError, UnsupportedError
+        The formula cannot be read, names unknown columns, or asks for what the engine does not do.
+    FitError
+        The model cannot be fitted to these data.
+
+    Warns
+    -----
+    DroppedRowsWarning, RankDeficientWarning, SingularFitWarning, ConvergenceWarning
+        What happened on the way; the same facts are fields of the result.
+
+    References
+    ----------
+    Bates, Mächler, Bolker & Walker (2015), Fitting linear mixed-effects models using lme4, J. Stat. Softw. 67(1).
+    """
+    if family != "gaussian":
+        raise UnsupportedError(
+            f"family={family!r} is not supported, only 'gaussian'; R's glmer (pymer4's Lmer(..., family=...)) fits it."
+        )
+    frame = data if isinstance(data, pd.DataFrame) else data.frame()
+    if groups is None and not isinstance(data, pd.DataFrame):
+        groups = data.groups
+    design = build_design(formula, frame, groups)
+    problem = Problem(design.y, design.x, design.x_names, design.factors)
+    result = _fit(problem, design, frame, reml=reml, engine=engine)
+    fit = LmerFit(
+        formula=formula,
+        design=design,
+        problem=problem,
+        result=result,
+        index=frame.index[design.rows],
+        simulated=False if isinstance(data, pd.DataFrame) else data.simulated,
+    )
+    for category, message in _remarks(fit):
+        warnings.warn(message, category, stacklevel=2)
+    return fit
+
+
+def _fit(problem: Problem, design: Design, frame: pd.DataFrame, *, reml: bool, engine: str) -> EngineFit:
+    if not design.factors:
+        raise FormulaError(
+            f"The formula {design.parsed.text!r} has no random term; add one, e.g. + (1|annotator), or use "
+            "statsmodels' ols for an ordinary regression."
+        )
+    slopes = [str(term) for term in design.parsed.random if not term.intercept_only]
+    if slopes and engine != "lme4":
+        raise UnsupportedError(
+            f"Random term {slopes[0]} is more than a random intercept, which engine={engine!r} does not fit yet; "
+            "use engine='lme4'."
+        )
+    if engine == "native":
+        from pluristats.engine import native
+
+        return native.fit(problem, reml=reml)
+    if engine == "lme4":
+        from pluristats.engine import lme4
+
+        if not slopes:
+            return lme4.fit(problem, reml=reml)
+        random = " + ".join(str(term) for term in design.parsed.random)
+        return lme4.fit(problem, reml=reml, frame=frame.iloc[design.rows], random=random)
+    if engine == "statsmodels":
+        from pluristats.engine import mixedlm_statsmodels
+
+        return mixedlm_statsmodels.fit(problem, reml=reml)
+    raise UnsupportedError(f"There is no engine {engine!r}; use 'native', 'lme4' or 'statsmodels'.")
+
+
+def _remarks(fit: LmerFit) -> list[tuple[type[PluristatsWarning], str]]:
+    """What a reader must know about this fit."""
+    remarks: list[tuple[type[PluristatsWarning], str]] = []
+    if fit.n_dropped:
+        by_column = ", ".join(f"{column}: {count}" for column, count in fit.dropped_rows)
+        remarks.append(
+            (
+                DroppedRowsWarning,
+                f"{fit.n_dropped} of {fit.design.n_data} rows are left out because a value is missing ({by_column}); "
+                "do not compare this fit's likelihood or BIC with one on other rows.",
+            )
+        )
+    if fit.dropped_columns:
+        remarks.append(
+            (
+                RankDeficientWarning,
+                f"Dropped as linear combinations of columns before them: {', '.join(fit.dropped_columns)}.",
+            )
+        )
+    if fit.singular:
+        zero = ", ".join(name for name, value in zip(fit.theta_names, fit.theta, strict=True) if value < 1e-4)
+        remarks.append(
+            (
+                SingularFitWarning,
+                f"The fit is on the boundary (singular): {zero or 'a combination of random effects'} has variance "
+                "zero; tests and intervals for it are not valid, and the term may be left out.",
+            )
+        )
+    if fit.optimizer.status == "failed":
+        remarks.append((ConvergenceWarning, f"The optimiser did not converge: {fit.optimizer.message}."))
+    return remarks

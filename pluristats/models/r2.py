@@ -1,0 +1,47 @@
+"""Variance explained by a mixed model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pluristats.engine.result import Array
+
+
+@dataclass(frozen=True)
+class R2:
+    """Marginal and conditional R² of a linear mixed model.
+
+    Parameters
+    ----------
+    marginal
+        Var(Xβ) / (Var(Xβ) + Σ_k σ_k² + σ²): explained by the fixed effects.
+    conditional
+        (Var(Xβ) + Σ_k σ_k²) / (the same): explained by fixed and random effects together.
+    """
+
+    marginal: float
+    conditional: float
+
+
+def nakagawa_r2(fixed_part: Array, components: Array, residual: float) -> R2:
+    """R² of Nakagawa & Schielzeth (2013, Methods Ecol. Evol. 4, eqs. 26 and 30), random intercepts only.
+
+    Parameters
+    ----------
+    fixed_part
+        Xβ of each row, shape (n,); its variance is taken with n - 1, as R's ``var``.
+    components
+        Variances of the random intercepts, shape (K,).
+    residual
+        Residual variance.
+
+    Notes
+    -----
+    With no fixed effects but the intercept the marginal R² is 0.
+    """
+    explained = float(np.var(fixed_part, ddof=1))
+    random = float(np.sum(components))
+    total = explained + random + residual
+    return R2(marginal=explained / total, conditional=(explained + random) / total)
