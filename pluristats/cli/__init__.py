@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from pluristats.cli.reproduce import reproduce
 from pluristats.errors import PluristatsError
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(reproduce)
 
 
 def main() -> None:

@@ -1,1 +1,7 @@
-"""report (see ARCHITECTURE.md)."""
+"""Running notebooks and showing what they made: stages, runs, artefacts, one HTML page."""
+
+from pluristats.report.artifacts import Artifacts
+from pluristats.report.runs import RunRecord, StageRecord, reproduce
+from pluristats.report.stages import STAGES, Stage
+
+__all__ = ["STAGES", "Artifacts", "RunRecord", "Stage", "StageRecord", "reproduce"]

@@ -1,0 +1,248 @@
+"""What a notebook calls to show and keep a table, a figure or a note."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pluristats.report.tables import Format, csv_text, escape, html_table, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["note", "result", "warning", "limitation"]
+KINDS: dict[str, str] = {"note": "Note", "result": "Result", "warning": "Warning", "limitation": "Limitation"}
+
+DPI = 144
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Artifacts:
+    """Shows tables, figures and notes in a notebook and, where there is a folder, keeps them as files.
+
+    Each call displays escaped HTML at once. With a folder, ``tables/<name>.csv``, ``figures/<name>.svg``, ``.png`` and
+    ``.csv`` (the plotted numbers) are written there, and ``manifest.json`` lists them with caption, alternative text
+    and SHA-256. Captions, alternative texts and cells are untrusted and escaped.
+
+    Parameters
+    ----------
+    out
+        Folder, made when absent. Empty (interactive use) only displays.
+
+    Attributes
+    ----------
+    shown
+        The HTML displayed so far, one text a call.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> art = Artifacts()
+    >>> art.table("counts", pd.DataFrame({"level": ["low"], "n": [1234]}), caption="Counts")
+    >>> "1,234" in art.shown[0]
+    True
+    """
+
+    def __init__(self, out: str | Path = ""):
+        self.folder = Path(out) if str(out) else None
+        self.shown: list[str] = []
+        self._entries: list[dict[str, Any]] = []
+        self._names: set[str] = set()
+
+    def table(
+        self,
+        name: str,
+        df: pd.DataFrame,
+        *,
+        caption: str,
+        regenerates: str | None = None,
+        formats: Mapping[str, Format] | None = None,
+        max_rows: int = 200,
+    ) -> None:
+        """Show a table and write its CSV.
+
+        Parameters
+        ----------
+        name
+            File name without ending: lower-case letters, digits, ``-`` and ``_``; once a notebook.
+        df
+            The table. Numbers are shown rounded; the CSV is unrounded.
+        caption
+            One plain sentence.
+        regenerates
+            The call that makes this table, for a reader who wants it alone ("ps.bic_ladder(study)").
+        formats, max_rows
+            As in `pluristats.report.tables.html_table`.
+
+        Raises
+        ------
+        ValueError
+            For a bad or repeated name, or an empty caption.
+        """
+        self._claim(name, caption)
+        files = {"csv": self._write(f"tables/{name}.csv", _utf8(csv_text(df)))}
+        table = html_table(df, caption, formats, max_rows)
+        shown = f'<div class="table">{table}{_foot(files, regenerates)}</div>'
+        self._record("table", name, files, caption=caption, regenerates=regenerates, rows=len(df))
+        self._show(shown)
+
+    def figure(
+        self,
+        name: str,
+        fig: Any,
+        *,
+        caption: str,
+        alt: str,
+        data: pd.DataFrame,
+        regenerates: str | None = None,
+        formats: Mapping[str, Format] | None = None,
+        max_rows: int = 200,
+    ) -> None:
+        """Show a figure with its numbers as a folded table, and write SVG, PNG and CSV. Closes the figure.
+
+        Parameters
+        ----------
+        name
+            As for `table`.
+        fig
+            A matplotlib figure, or anything that has one (axes, a seaborn grid).
+        caption
+            One plain sentence.
+        alt
+            What a person who cannot see the figure should know: kind of chart, axes, what it shows.
+        data
+            The plotted numbers.
+        regenerates, formats, max_rows
+            As for `table`.
+
+        Raises
+        ------
+        ValueError
+            For a bad or repeated name, or an empty caption or ``alt``.
+        """
+        if not alt.strip():
+            raise ValueError(f"figure {name!r} has no alternative text; say in alt= what it shows")
+        self._claim(name, caption)
+        images = _draw(getattr(fig, "figure", fig), name)
+        files = {ending: self._write(f"figures/{name}.{ending}", image) for ending, image in images.items()}
+        files["csv"] = self._write(f"figures/{name}.csv", _utf8(csv_text(data)))
+        numbers = html_table(data, f"Numbers of the figure: {caption}", formats, max_rows)
+        shown = (
+            f'<figure><img src="{_data_uri(images)}" width="{_css_width(images["png"])}" alt="{escape(alt)}">'
+            f"<figcaption>{escape(caption)}{_foot(files, regenerates)}</figcaption>"
+            f'<details><summary>Numbers of this figure</summary><div class="table">{numbers}</div></details></figure>'
+        )
+        self._record("figure", name, files, caption=caption, alt=alt, regenerates=regenerates, rows=len(data))
+        self._show(shown)
+
+    def note(self, kind: Kind, text: str) -> None:
+        """Show a remark that must not be overlooked.
+
+        Parameters
+        ----------
+        kind
+            ``note``, ``result``, ``warning`` or ``limitation``.
+        text
+            Plain text; an empty line begins a new paragraph.
+
+        Raises
+        ------
+        ValueError
+            For an unknown kind or an empty text.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"note of kind {kind!r}; known are {', '.join(KINDS)}")
+        if not text.strip():
+            raise ValueError(f"an empty {kind}")
+        self._record("note", kind, {}, text=text)
+        self._show(note_html(kind, KINDS[kind], text))
+
+    def _show(self, html: str) -> None:
+        self.shown.append(html)
+        if "IPython" in sys.modules:
+            from IPython import get_ipython
+            from IPython.display import HTML, display
+
+            if get_ipython() is not None:
+                display(HTML(html))
+
+    def _claim(self, name: str, caption: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"artefact name {name!r}: use lower-case letters, digits, - and _ (at most 64)")
+        if name in self._names:
+            raise ValueError(f"artefact name {name!r} is used twice in this notebook")
+        if not caption.strip():
+            raise ValueError(f"artefact {name!r} has no caption")
+        self._names.add(name)
+
+    def _write(self, relative: str, content: bytes) -> str:
+        """Write a file below the folder; its relative path, or "" when there is no folder."""
+        if self.folder is None:
+            return ""
+        path = self.folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(content)
+        os.replace(part, path)
+        return relative
+
+    def _record(self, kind: str, name: str, files: dict[str, str], **what: Any) -> None:
+        if self.folder is None:
+            return
+        hashes = {p: hashlib.sha256((self.folder / p).read_bytes()).hexdigest() for p in files.values()}
+        self._entries.append({"kind": kind, "name": name, "files": hashes, **what})
+        text = json.dumps({"artifacts": self._entries}, indent=1, ensure_ascii=True)
+        self._write("manifest.json", _utf8(text + "\n"))
+
+
+def note_html(kind: str, title: str, text: str) -> str:
+    """HTML of a call-out; every argument is escaped."""
+    paragraphs = "".join(f"<p>{escape(part)}</p>" for part in printable(text).split("\n\n") if part.strip())
+    return f'<aside class="note {escape(kind)}"><p class="kind">{escape(title)}</p>{paragraphs}</aside>'
+
+
+def _foot(files: Mapping[str, str], regenerates: str | None) -> str:
+    links = [f'<a href="{escape(path)}">{ending.upper()}</a>' for ending, path in files.items() if path]
+    made = [f"made by <code>{escape(regenerates)}</code>"] if regenerates else []
+    return f'<span class="files">{" · ".join(links + made)}</span>' if links or made else ""
+
+
+def _draw(figure: Any, name: str) -> dict[str, bytes]:
+    """SVG and PNG of a figure, byte for byte the same for the same drawing."""
+    import matplotlib as mpl
+
+    images = {}
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=ending, dpi=DPI, bbox_inches="tight", facecolor="white", metadata=metadata)
+            images[ending] = buffer.getvalue()
+    # Otherwise Jupyter's inline backend shows it a second time, without alternative text.
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(figure)
+    return images
+
+
+def _data_uri(images: Mapping[str, bytes]) -> str:
+    """Inline the smaller of the drawings."""
+    ending = min(images, key=lambda key: len(images[key]))
+    mime = {"svg": "image/svg+xml", "png": "image/png"}[ending]
+    return f"data:{mime};base64,{base64.b64encode(images[ending]).decode()}"
+
+
+def _css_width(png: bytes) -> int:
+    """Width at which a drawing has the size that it was drawn for, at the web's 96 pixels an inch."""
+    return round(int.from_bytes(png[16:20], "big") * 96 / DPI)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8")

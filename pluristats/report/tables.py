@@ -1,0 +1,204 @@
+"""Tables as safe text: HTML for people, CSV for programs. Every cell is untrusted."""
+
+from __future__ import annotations
+
+import html
+import math
+import unicodedata
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = str | Callable[[Any], str]
+
+MISSING = "–"
+# Characters that reorder the text around them: a cell could make its neighbours read differently.
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+
+
+def printable(text: object) -> str:
+    r"""Text with everything invisible or unencodable made visible: ``\x00``, ``\ud800``, ``\u2028``.
+
+    Line feeds and tabs stay. Lone surrogates, control characters, line and paragraph separators and characters
+    that reorder text become their Python escapes.
+    """
+    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def _harmless(char: str) -> bool:
+    if char in "\n\t":
+        return True
+    return unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") and char not in _REORDERING
+
+
+def escape(text: object) -> str:
+    """Printable text with ``& < > " '`` escaped, for HTML content and attributes."""
+    return html.escape(printable(text), quote=True)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """CSV of a table, numbers unrounded, text safe to open in a spreadsheet.
+
+    Text that begins with ``= + - @`` or a tab or carriage return gets a leading apostrophe, as a spreadsheet would
+    run it as a formula; numbers stay numbers. Column names are treated alike. A meaningful index becomes columns.
+
+    Parameters
+    ----------
+    frame
+        Any table; one without rows gives the header line alone.
+    """
+    flat = flatten(frame)
+    cells = flat.astype(object).map(_csv_cell)
+    cells.columns = [_csv_cell(name) for name in flat.columns]
+    return cells.to_csv(index=False, lineterminator="\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value if value is None or isinstance(value, Real) else _csv_cell(str(value))
+    text = value if not value.startswith(_FORMULA_START) else "'" + value
+    return printable(text)
+
+
+def flatten(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table with its index as ordinary columns (unless it is a plain 0, 1, 2 ...) and one header row."""
+    import pandas as pd
+
+    flat = frame.copy()
+    if isinstance(flat.columns, pd.MultiIndex):
+        flat.columns = [", ".join(str(part) for part in parts if str(part)) for parts in flat.columns]
+    if isinstance(flat.index, pd.RangeIndex) and flat.index.name is None:
+        return flat.reset_index(drop=True)
+    flat.index.names = [f"level {i}" if n is None and flat.index.nlevels > 1 else n for i, n in _named(flat.index)]
+    if flat.index.nlevels == 1 and flat.index.name is None:
+        flat.index.name = ""
+    return flat.reset_index()
+
+
+def _named(index: pd.Index) -> list[tuple[int, Any]]:
+    return list(enumerate(index.names))
+
+
+def html_table(
+    frame: pd.DataFrame,
+    caption: str,
+    formats: Mapping[str, Format] | None = None,
+    max_rows: int = 200,
+) -> str:
+    """``<table>`` of a table, every text escaped, numbers at a sensible precision.
+
+    Integers get thousands separators. In a column of other numbers all have the same decimals, as many as give the
+    median magnitude three significant digits, at most 4; a number that this would show as zero is written like
+    2.2e-15. Missing is an en dash, yes/no stand for true/false. The first column, when it is text, heads its rows.
+
+    Parameters
+    ----------
+    frame
+        Any table.
+    caption
+        Plain text, shown above.
+    formats
+        Column name to a format specification (".2f") or a function from value to text; overrides the above. Not
+        asked about missing values.
+    max_rows
+        Rows beyond this are left out, and a last row says how many.
+
+    Raises
+    ------
+    KeyError
+        When ``formats`` names a column that is not there.
+    """
+    flat = flatten(frame)
+    formats = dict(formats or {})
+    if unknown := set(formats) - set(flat.columns):
+        raise KeyError(f"formats names columns that the table does not have: {sorted(map(str, unknown))}")
+    shown = flat.head(max_rows)
+    columns = [_column(flat.iloc[:, i], shown.iloc[:, i], formats.get(n)) for i, n in enumerate(flat.columns)]
+    numeric = [_is_numeric(flat.iloc[:, i]) for i in range(flat.shape[1])]
+
+    parts = ["<table>", f"<caption>{escape(caption)}</caption>", "<thead><tr>"]
+    for name, num in zip(flat.columns, numeric, strict=True):
+        parts.append(f'<th scope="col"{_num(num)}>{escape(name)}</th>')
+    parts.append("</tr></thead><tbody>")
+    for row in zip(*columns, strict=True):
+        parts.append("<tr>")
+        for i, (text, num) in enumerate(zip(row, numeric, strict=True)):
+            heads = i == 0 and not num and len(numeric) > 1
+            parts.append(f'<th scope="row">{escape(text)}</th>' if heads else f"<td{_num(num)}>{escape(text)}</td>")
+        parts.append("</tr>")
+    if len(flat) == 0:
+        parts.append(f'<tr><td colspan="{max(1, len(numeric))}">no rows</td></tr>')
+    if len(flat) > max_rows:
+        note = f"{max_rows:,} of {len(flat):,} rows; the file has them all"
+        parts.append(f'<tr><td colspan="{len(numeric)}">{note}</td></tr>')
+    parts.append("</tbody></table>")
+    return "".join(parts)
+
+
+def _num(numeric: bool) -> str:
+    return ' class="num"' if numeric else ""
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_bool_dtype(column.dtype):
+        return False
+    if is_numeric_dtype(column.dtype):
+        return True
+    present = [v for v in column if not _missing(v)]
+    return bool(present) and all(isinstance(v, Real) and not isinstance(v, bool) for v in present)
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, Real) and math.isnan(value))
+
+
+def _column(whole: pd.Series, shown: pd.Series, wanted: Format | None) -> list[str]:
+    """Texts of the shown cells of one column, at the precision that suits the whole of it."""
+    if wanted is None and _is_numeric(whole):
+        digits = decimals([float(v) for v in whole if not _missing(v)])
+        return [MISSING if _missing(v) else number(v, digits) for v in shown]
+    if wanted is None:
+        return [MISSING if _missing(v) else _text(v) for v in shown]
+    apply = wanted if callable(wanted) else lambda value: format(value, str(wanted)).replace("-", "−")
+    return [MISSING if _missing(v) else apply(v) for v in shown]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Real):
+        is_yes_no = isinstance(value, bool) or type(value).__name__ == "bool"
+        return ("yes" if value else "no") if is_yes_no else number(value, decimals([float(value)]))
+    name = type(value).__name__
+    return {"True": "yes", "False": "no"}.get(str(value), str(value)) if name.startswith("bool") else str(value)
+
+
+def decimals(values: list[float]) -> int:
+    """Decimals that give the median magnitude of the nonzero values three significant digits, 0 to 4.
+
+    0 for none, and where all values are whole numbers.
+    """
+    finite = [abs(v) for v in values if math.isfinite(v) and v != 0]
+    if not finite or all(v == int(v) for v in finite):
+        return 0
+    magnitude = math.floor(math.log10(sorted(finite)[len(finite) // 2]))
+    return min(4, max(0, 2 - magnitude))
+
+
+def number(value: Any, digits: int) -> str:
+    """One number as text: thousands separators, a true minus sign, and never a nonzero value shown as zero."""
+    if isinstance(value, Integral):
+        return f"{int(value):,}".replace("-", "−")
+    value = float(value)
+    if not math.isfinite(value):
+        return str(value).replace("-", "−").replace("inf", "∞")
+    text = f"{value + 0.0:,.{digits}f}"
+    if value != 0 and not text.strip("-0."):
+        text = f"{value:.1e}".replace("e-0", "e-")
+    return text.replace("-", "−")
