@@ -19,7 +19,7 @@ import pandas as pd
 from pluristats.engine.bars import RandomPart, intercepts, parse
 from pluristats.engine.native import check
 from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem, RandomEffects
-from pluristats.errors import ConvergenceWarning, FitError, UnsupportedError
+from pluristats.errors import FitError, PluristatsWarning, UnsupportedError
 
 REMEDY = (
     "install them with: apt-get install r-base-core r-cran-lme4 r-cran-lmertest r-cran-emmeans && "
@@ -101,8 +101,9 @@ def fit(
 
     Warns
     -----
-    ConvergenceWarning
-        For each warning of lme4, in its words.
+    PluristatsWarning
+        For each warning of lme4 (scales, identifiability), in its words, unless it is that the optimiser failed:
+        that is ``optimizer.status`` and in ``optimizer.message``.
     """
     check(problem)
     part = _random_part(problem, frame, random)
@@ -110,8 +111,9 @@ def fit(
     data, columns = _data(problem, part, frame)
     fixed = "0 + X" if columns else "0"
     raw = run(data, f"y ~ {fixed} + {part.text}", reml, columns)
-    for text in raw["warned"]:
-        warnings.warn(f"lme4: {' '.join(text.split())}", ConvergenceWarning, stacklevel=2)
+    record = _record(raw)
+    for text in raw["warned"] if record.status != "failed" else ():
+        warnings.warn(f"lme4: {' '.join(text.split())}", PluristatsWarning, stacklevel=2)
     kept = raw["kept"].astype(np.intp) - 1
     order = np.argsort(kept)
     p = len(kept)
@@ -126,7 +128,7 @@ def fit(
         sigma=float(raw["sigma"][0]),
         loglik=float(raw["loglik"][0]),
         random=tuple(_random_effects(entry, part) for entry in raw["random"]),
-        optimizer=_record(raw),
+        optimizer=record,
     )
 
 
@@ -188,7 +190,7 @@ def _record(raw: dict[str, Any]) -> OptimizerRecord:
     if len(raw["gradient"]) == k and len(raw["hessian"]) == k * k and free.any():
         gradient = float(np.abs(raw["gradient"][free]).max())
         curvature = float(np.linalg.eigvalsh(raw["hessian"].reshape(k, k)[np.ix_(free, free)])[0])
-    said = [" ".join(text.split()) for text in (*raw["messages"], *raw["said"])]
+    said = [" ".join(text.split()) for text in (*raw["messages"], *raw["warned"], *raw["said"])]
     return OptimizerRecord(
         name=f"{raw['optimizer'][0]} (lme4 {raw['version'][0]})",
         status="failed" if failed else "boundary" if singular else "converged",

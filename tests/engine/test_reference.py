@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pluristats.engine import native
-from pluristats.engine.result import EngineFit, Problem, RandomEffects
+from tests.engine.agreement import assert_agrees
 from tests.reference.cases import problem, release_frame, small_frame, stored
 
 SMALL = stored("small")
 RELEASE = {name: case for name, case in stored("release").items() if case["data"] == "release"}
-
-
-def kept_names(x_names: tuple[str, ...], fit: EngineFit) -> list[str]:
-    return [x_names[i] for i in fit.kept]
-
-
-def assert_agrees(case: dict[str, Any], prob: Problem, fit: EngineFit, *, loglik: float = 1e-8) -> None:
-    """The fit is the stored one: tolerances relative, but fixed effects in standard errors, theta absolute."""
-    assert fit.loglik == pytest.approx(case["loglik"], rel=loglik)
-    names = kept_names(prob.x_names, fit)
-    assert names == list(case["fixef"])
-    se = np.array([case["se"][n] for n in names])
-    assert np.abs((fit.beta - [case["fixef"][n] for n in names]) / se).max() < 1e-5
-    np.testing.assert_allclose(np.sqrt(np.diag(fit.vcov)), se, rtol=1e-4)
-    np.testing.assert_allclose(fit.vcov[0], case["vcov_row1"], rtol=1e-3, atol=1e-4 * se[0] ** 2)
-    assert sorted(set(prob.x_names) - set(names)) == sorted(case["dropped"])
-    assert list(fit.theta_names) == list(case["theta"])
-    np.testing.assert_allclose(fit.theta, list(case["theta"].values()), atol=1e-4)
-    assert fit.sigma == pytest.approx(case["sigma"], rel=1e-5)
-    assert (fit.optimizer.status == "boundary") == case["singular"]
-    assert [r.factor for r in fit.random] == list(case["theta_groups"])
-    for effects in fit.random:
-        variance = case["varcorr"][effects.factor]
-        assert effects.covariance[0, 0] == pytest.approx(variance, rel=1e-4, abs=1e-8 * case["varcorr"]["Residual"])
-        assert_modes(effects, case)
-
-
-def assert_modes(effects: RandomEffects, case: dict[str, Any]) -> None:
-    reference = case["ranef"][effects.factor]
-    scale = case["sigma"]
-    position = {str(level): i for i, level in enumerate(effects.levels)}
-    for level, value in reference.items():
-        i = position[level]
-        assert effects.modes[i, 0] == pytest.approx(value["mode"], rel=1e-4, abs=1e-4 * scale)
-        assert effects.mode_sd[i, 0] == pytest.approx(value["sd"], rel=1e-4, abs=1e-4 * scale)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -73,7 +38,7 @@ def test_theta_order_among_equally_large_factors_is_lme4s() -> None:
 
 
 @pytest.fixture(scope="session")
-def frame(release_path: Any) -> pd.DataFrame:
+def frame(release_path: Path) -> pd.DataFrame:
     return release_frame(release_path)
 
 
