@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from pluristats.cli.data import data_app
 from pluristats.cli.reproduce import reproduce
 from pluristats.errors import PluristatsError
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(data_app)
 app.command()(reproduce)
 
 

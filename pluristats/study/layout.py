@@ -44,8 +44,8 @@ class Layout:
         One row an annotator; None where the ratings are all that is known of annotators.
     prompts_file, prompt, text, harm_level, seed
         One row a prompt; None where the ratings are all that is known of prompts.
-    scale
-        Least and greatest rating.
+    scale, harm_range
+        Least and greatest rating, least and greatest harm level.
     missing
         Labels in a rating cell that mean "Unsure"; an empty cell always does.
     traits
@@ -76,6 +76,7 @@ class Layout:
     harm_level: str | None = None
     seed: str | None = None
     scale: tuple[float, float] = (0.0, 100.0)
+    harm_range: tuple[float, float] = (float("-inf"), float("inf"))
     missing: tuple[str, ...] = ()
     traits: tuple[Coding, ...] = ()
     features: Mapping[str, Features] = field(default_factory=lambda: FrozenMap[Features]())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from pluristats.errors import Problem, StudyError
+from pluristats.study import simulated
 from pluristats.study.cells import numbers
+from pluristats.study.config import STUDY_FILE, parse_layout
 from pluristats.study.layout import Layout
 from pluristats.study.parts import Part, RatingCells, identifiers, read_annotators, read_prompts, read_ratings
 from pluristats.study.record import FrozenMap, Source
@@ -48,12 +51,22 @@ def read_study(path: str | Path) -> tuple[Study | None, list[Problem]]:
     """Read a study, or say everything that is wrong with it: exactly one of the two is empty."""
     problems: list[Problem] = []
     where = Path(path)
-    if not where.exists():
+    try:
+        there = where.exists()
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL, names nothing
+        there = False
+    if not there:
         what = "there is no such folder or file; give the folder that holds the data"
         return None, [Problem(show(path), what)]
     if where.is_file() and where.suffix not in (".yaml", ".yml"):
         return None, [Problem(show(path), "is neither a folder nor a study.yaml; give the folder that holds the data")]
-    study = _read(Folder(where, problems), RELEASE, "release")
+    described = where if where.is_file() else where / STUDY_FILE
+    folder = Folder(described.parent, problems)
+    if described.is_file():
+        layout = parse_layout(folder.text(described.name), described.name, problems)
+        study = _read(folder, layout, "yaml") if layout else None
+    else:
+        study = _as_simulated(_read(folder, RELEASE, "release"), folder)
     return (None, problems) if problems else (study, [])
 
 
@@ -115,6 +128,18 @@ def _read(folder: Folder, layout: Layout, kind: Literal["release", "yaml"]) -> S
         return None
     source = Source(str(folder.path), kind, FrozenMap(folder.sha256))
     return _assemble(layout, annotators, prompts, ratings, source, topics)
+
+
+def _as_simulated(study: Study | None, folder: Folder) -> Study | None:
+    """Give a study its truth back where ``simulated.json`` lies beside the files."""
+    if study is None or not (folder.path / simulated.FILE).exists():
+        return study
+    text = folder.text(simulated.FILE)
+    record = simulated.parse(text, study.source.files, folder.problems) if text is not None else None
+    if record is None:
+        return None
+    source = Source(study.source.path, "release", FrozenMap(folder.sha256), simulated=True, seed=record.seed)
+    return replace(study, name=record.name, source=source, truth=record.truth)
 
 
 def _assemble(

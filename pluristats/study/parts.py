@@ -86,7 +86,7 @@ def read_prompts(layout: Layout, table: Table, problems: list[Problem]) -> Part 
     if layout.text and _has(table, [layout.text], problems):
         columns["text"] = table.frame[layout.text].tolist()
     if layout.harm_level and _has(table, [layout.harm_level], problems):
-        columns["harm_level"] = _numbers(table, layout.harm_level, "harm level", (0.0, 1.0), problems)
+        columns["harm_level"] = _numbers(table, layout.harm_level, "harm level", layout.harm_range, problems)
     features: dict[str, tuple[str, ...]] = {}
     for group, spec in layout.features.items():
         features[group] = _expand(table, spec.columns, problems)
@@ -123,7 +123,10 @@ def read_ratings(layout: Layout, table: Table, problems: list[Problem]) -> Ratin
 
 def _wide(layout: Layout, table: Table, problems: list[Problem]) -> pd.DataFrame | None:
     pattern = _wildcard(layout.rating)
-    columns = {name: match[1].strip() for name in table.header if (match := pattern.fullmatch(name))}
+    if not _has_rows(table, "annotator", problems):
+        return None
+    matches = {name: pattern.fullmatch(name) for name in table.header if name != layout.ratings_annotator}
+    columns = {name: match[1].strip() for name, match in matches.items() if match}
     if not columns:
         what = "no column of this form; the ratings need one column a prompt"
         problems.append(Problem(place(table.file, 1, layout.rating), what))
@@ -131,6 +134,8 @@ def _wide(layout: Layout, table: Table, problems: list[Problem]) -> pd.DataFrame
     trials = [layout.trial.replace("*", key) for key in columns.values()] if layout.trial else []
     if not _has(table, [layout.ratings_annotator], problems) or not _has(table, trials, problems):
         return None
+    if layout.ratings_file != layout.annotators_file:  # else they were checked as annotators
+        check(table.file, melt(table, [layout.ratings_annotator]), id_tests("annotator"), problems)
     cells = melt(table, list(columns))
     cells["annotator"] = np.repeat(_keys(table, layout.ratings_annotator), len(columns))
     cells["prompt"] = cells["column"].map(columns)

@@ -164,6 +164,7 @@ RELEASE: Final = Layout(
     prompt="Question_Index",
     text="Question_Content",
     harm_level="Harm_Level",
+    harm_range=(0.0, 1.0),
     ratings_file="annotations.csv",
     wide=True,
     ratings_annotator="Participant_ID",

@@ -84,7 +84,7 @@ def simulate_study(
     -----
     Prompts of one seed share action and effect rows; texts are placeholders that say that they are simulated.
     """
-    parameters = dict(locals())
+    parameters = {name: value.item() if isinstance(value, np.generic) else value for name, value in locals().items()}
     _refuse_bad(parameters)
     rng = np.random.default_rng(seed)
     annotators = invent_annotators(n_annotators, rng)
