@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Design:
         One a random term, in the formula's order.
     spec
         formulaic's model specification where it built the columns, else None; needed to rebuild them for new data.
+    subset_of
+        Positions of these columns among those that the formula gives; None where all are there.
     """
 
     parsed: ParsedFormula
@@ -52,6 +54,7 @@ class Design:
     x_names: tuple[str, ...]
     factors: tuple[Factor, ...]
     spec: Any
+    subset_of: NDArray[np.intp] | None = None
 
     @property
     def n_dropped(self) -> int:
@@ -68,7 +71,14 @@ class Design:
         """
         needed = [c for term in self.terms for c, plain in zip(term.factors, term.lookup, strict=True) if plain]
         _require(new, needed, "the new data")
-        return _columns(self.terms, new, self.spec)[0]
+        columns = _columns(self.terms, new, self.spec)[0]
+        return columns if self.subset_of is None else columns[:, self.subset_of]
+
+    def subset(self, columns: NDArray[np.intp]) -> Design:
+        """The same rows with some of the fixed columns."""
+        whole = np.arange(len(self.x_names)) if self.subset_of is None else self.subset_of
+        names = tuple(self.x_names[j] for j in columns)
+        return replace(self, x=np.asfortranarray(self.x[:, columns]), x_names=names, subset_of=whole[columns])
 
 
 def build_design(formula: str, data: pd.DataFrame, groups: Mapping[str, Sequence[str]] | None = None) -> Design:

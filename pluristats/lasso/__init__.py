@@ -1,1 +1,6 @@
-"""lasso (see ARCHITECTURE.md)."""
+"""Lasso selection: moments (sums over rows), path (glmnet), folds, rule (how the penalty is chosen), select (refit)."""
+
+from pluristats.lasso.rule import Chosen, LassoRule, choose_columns
+from pluristats.lasso.select import LassoSelection, lasso_select
+
+__all__ = ["Chosen", "LassoRule", "LassoSelection", "choose_columns", "lasso_select"]

@@ -91,23 +91,36 @@ def lmer(
         raise UnsupportedError(
             f"family={family!r} is not supported, only 'gaussian'; R's glmer (pymer4's Lmer(..., family=...)) fits it."
         )
-    frame = data if isinstance(data, pd.DataFrame) else data.frame()
-    if groups is None and not isinstance(data, pd.DataFrame):
-        groups = data.groups
+    frame, groups, simulated = frame_and_groups(data, groups)
     design = build_design(formula, frame, groups)
-    problem = Problem(design.y, design.x, design.x_names, design.factors)
-    result = _fit(problem, design, frame, reml=reml, engine=engine)
-    fit = LmerFit(
-        formula=formula,
-        design=design,
-        problem=problem,
-        result=result,
-        index=frame.index[design.rows],
-        simulated=False if isinstance(data, pd.DataFrame) else data.simulated,
-    )
+    fit = fit_design(design, frame, formula=formula, reml=reml, engine=engine, simulated=simulated)
     for category, message in _remarks(fit):
         warnings.warn(message, category, stacklevel=2)
     return fit
+
+
+def frame_and_groups(
+    data: StudyLike | pd.DataFrame, groups: Mapping[str, Sequence[str]] | None
+) -> tuple[pd.DataFrame, Mapping[str, Sequence[str]], bool]:
+    """Rows, feature groups and whether they are simulated, of a study or a table."""
+    if isinstance(data, pd.DataFrame):
+        return data, groups or {}, False
+    return data.frame(), data.groups if groups is None else groups, data.simulated
+
+
+def fit_design(
+    design: Design, frame: pd.DataFrame, *, formula: str, reml: bool, engine: Engine = "native", simulated: bool = False
+) -> LmerFit:
+    """Fit a design without a remark; what :func:`lmer` does after the formula, and Lasso refits do on a subset."""
+    problem = Problem(design.y, design.x, design.x_names, design.factors)
+    return LmerFit(
+        formula=formula,
+        design=design,
+        problem=problem,
+        result=_fit(problem, design, frame, reml=reml, engine=engine),
+        index=frame.index[design.rows],
+        simulated=simulated,
+    )
 
 
 def _fit(problem: Problem, design: Design, frame: pd.DataFrame, *, reml: bool, engine: str) -> EngineFit:

@@ -1,0 +1,57 @@
+"""Cross-validation folds that keep dependent rows together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pluristats.errors import FormulaError
+
+# What people say -> the frame's column; "prompts" keeps variants of one seed in one fold.
+UNITS = {"annotators": "annotator", "prompts": "seed"}
+
+
+def fold_units(frame: pd.DataFrame, by: str) -> NDArray[np.intp]:
+    """The unit of each row that must stay whole.
+
+    Parameters
+    ----------
+    frame
+        The rows used.
+    by
+        ``"rows"`` (each row on its own), ``"annotators"``, ``"prompts"`` (seeds whole: two variants of a seed share
+        their features), or a column's name.
+
+    Raises
+    ------
+    FormulaError
+        The column is not there.
+    """
+    if by == "rows":
+        return np.arange(len(frame), dtype=np.intp)
+    column = UNITS.get(by, by)
+    if column == "seed" and column not in frame.columns:
+        column = "prompt"
+    if column not in frame.columns:
+        raise FormulaError(f"Folds by {by!r} need the column {column!r}, which the data lack; use 'rows' or a column.")
+    return pd.factorize(frame[column])[0].astype(np.intp)
+
+
+def assign_folds(units: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:
+    """Fold 0 … n_folds-1 of each row; units are dealt out evenly in an order drawn with ``seed``.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 2 folds, or fewer units than folds.
+    """
+    labels = np.unique(units)
+    if n_folds < 2:
+        raise ValueError(f"Cross-validation needs at least 2 folds, not {n_folds}.")
+    if len(labels) < n_folds:
+        raise ValueError(f"{n_folds} folds need as many units; there are {len(labels)}.")
+    order = np.random.default_rng(seed).permutation(len(labels))
+    fold_of = np.empty(len(labels), dtype=np.intp)
+    fold_of[order] = np.arange(len(labels)) % n_folds
+    return fold_of[np.searchsorted(labels, units)]
