@@ -30,7 +30,8 @@ class Page(HTMLParser):
             self.stack.pop()
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.stack[-1:] != ["style"]:
+            self.texts.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
