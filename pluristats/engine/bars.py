@@ -40,8 +40,12 @@ class RandomPart:
 
     def restore(self, name: str) -> str:
         """A name made by R with the neutral names in it replaced by the originals."""
-        name = re.sub(r"pv(\d+)_", lambda m: self.variables[int(m[1])], name)
-        return re.sub(r"pg(\d+)_", lambda m: self.factors[int(m[1])].name, name)
+
+        def original(match: re.Match[str]) -> str:
+            number = int(match[2])
+            return self.variables[number] if match[1] == "v" else self.factors[number].name
+
+        return re.sub(r"p([vg])(\d+)_", original, name)
 
 
 def intercepts(factors: tuple[Factor, ...]) -> RandomPart:

@@ -107,8 +107,8 @@ def fit(
     """
     check(problem)
     part = _random_part(problem, frame, random)
-    run = _lmer()
     data, columns = _data(problem, part, frame)
+    run = _lmer()
     fixed = "0 + X" if columns else "0"
     raw = run(data, f"y ~ {fixed} + {part.text}", reml, columns)
     record = _record(raw)
@@ -130,6 +130,17 @@ def fit(
         random=tuple(_random_effects(entry, part) for entry in raw["random"]),
         optimizer=record,
     )
+
+
+def available() -> None:
+    """Load R, lme4 and pymer4, once a process.
+
+    Raises
+    ------
+    UnsupportedError
+        One of them is not there; the message says what to install.
+    """
+    _lmer()
 
 
 def _random_part(problem: Problem, frame: pd.DataFrame | None, random: str | None) -> RandomPart:
