@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import math
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -52,16 +54,24 @@ def csv_text(frame: pd.DataFrame) -> str:
         Any table; one without rows gives the header line alone.
     """
     flat = flatten(frame)
-    cells = flat.astype(object).map(_csv_cell)
-    cells.columns = [_csv_cell(name) for name in flat.columns]
-    return cells.to_csv(index=False, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_csv_cell(name) for name in flat.columns])
+    # Column by column, as a row of a frame would turn its integers into floats.
+    columns = [[_csv_cell(value) for value in flat.iloc[:, i]] for i in range(flat.shape[1])]
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
-def _csv_cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value if value is None or isinstance(value, Real) else _csv_cell(str(value))
-    text = value if not value.startswith(_FORMULA_START) else "'" + value
-    return printable(text)
+def _csv_cell(value: Any) -> str:
+    if _missing(value):
+        return ""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(float(value))
+    text = str(value)
+    return printable("'" + text if text.startswith(_FORMULA_START) else text)
 
 
 def flatten(frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,14 +83,11 @@ def flatten(frame: pd.DataFrame) -> pd.DataFrame:
         flat.columns = [", ".join(str(part) for part in parts if str(part)) for parts in flat.columns]
     if isinstance(flat.index, pd.RangeIndex) and flat.index.name is None:
         return flat.reset_index(drop=True)
-    flat.index.names = [f"level {i}" if n is None and flat.index.nlevels > 1 else n for i, n in _named(flat.index)]
-    if flat.index.nlevels == 1 and flat.index.name is None:
-        flat.index.name = ""
+    several = flat.index.nlevels > 1
+    flat.index.names = [
+        (f"level {level}" if several else "") if name is None else name for level, name in enumerate(flat.index.names)
+    ]
     return flat.reset_index()
-
-
-def _named(index: pd.Index) -> list[tuple[int, Any]]:
-    return list(enumerate(index.names))
 
 
 def html_table(
@@ -172,11 +179,11 @@ def _column(whole: pd.Series, shown: pd.Series, wanted: Format | None) -> list[s
 
 
 def _text(value: Any) -> str:
+    if type(value).__name__ in ("bool", "bool_"):  # numpy's name for its own differs between versions
+        return "yes" if value else "no"
     if isinstance(value, Real):
-        is_yes_no = isinstance(value, bool) or type(value).__name__ == "bool"
-        return ("yes" if value else "no") if is_yes_no else number(value, decimals([float(value)]))
-    name = type(value).__name__
-    return {"True": "yes", "False": "no"}.get(str(value), str(value)) if name.startswith("bool") else str(value)
+        return number(value, decimals([float(value)]))
+    return str(value)
 
 
 def decimals(values: list[float]) -> int:

@@ -144,6 +144,22 @@ def test_csv_numbers_are_unrounded_and_not_taken_for_formulas():
     ]
 
 
+def test_every_kind_of_missing_is_empty_in_csv_and_a_dash_in_html():
+    frame = pd.DataFrame(
+        {
+            "integer": pd.array([1, None], dtype="Int64"),
+            "yes": pd.array([True, None], dtype="boolean"),
+            "text": pd.array(["a", None], dtype="string"),
+            "time": pd.to_datetime(["2026-01-31", None]),
+            "category": pd.Categorical(["c", None]),
+            "object": pd.Series([0.5, None], dtype=object),
+        }
+    )
+    assert read_csv(frame)[1:] == [["1", "True", "a", "2026-01-31 00:00:00", "c", "0.5"], [""] * 6]
+    assert cells(html_table(frame, "T"))[-6:] == ["–"] * 6
+    assert cells(html_table(frame, "T"))[7:10] == ["1", "yes", "a"]
+
+
 def test_csv_missing_values_are_empty_and_the_index_is_kept():
     frame = pd.DataFrame({"x": [1.0, np.nan], "s": ["a", None]}, index=pd.Index(["=r", "q"], name="row"))
     assert read_csv(frame) == [["row", "x", "s"], ["'=r", "1.0", "a"], ["q", "", ""]]
