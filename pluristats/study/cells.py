@@ -106,7 +106,7 @@ def id_tests(what: str) -> list[Test]:
         Test(lambda values: values.str.strip() != "", f"is empty; every {what} needs an identifier"),
         Test(
             lambda values: (values.str.strip() == "") | ~values.str.strip().duplicated(),
-            f"is a duplicate {what}; keep one row a {what}",
+            f"is a duplicate {what}; keep one row each",
         ),
     ]
 

@@ -14,6 +14,7 @@ from pluristats.study.tables import plain, show
 
 STUDY_FILE: Final = "study.yaml"
 _LONGEST: Final = 1_000_000
+_DEEPEST: Final = 10
 _RULES: Final = ("labels", "only", "any", "number", "score")
 _TRAIT_GROUPS: Final = ("traits", "demographics", "factors")
 
@@ -48,7 +49,7 @@ def parse_layout(text: str | None, file: str, problems: list[Problem]) -> Layout
 
 
 def _parse(text: str) -> object:
-    """YAML as plain values: no tags, no aliases (which can be bombs), no key twice."""
+    """YAML as plain values: no tags, no key twice, no aliases and no deep nesting (which can be bombs)."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -62,8 +63,13 @@ def _parse(text: str) -> object:
     if len(text) > _LONGEST:
         raise _Bad("", f"is longer than {_LONGEST:,} characters; describe the data, do not include them")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise _Bad("", "uses a YAML alias (*name); write the value out")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent):
+                raise _Bad("", "uses a YAML alias (*name); write the value out")
+            if depth > _DEEPEST:
+                raise _Bad("", f"is nested deeper than {_DEEPEST} levels; the keys of a {STUDY_FILE} are not")
         return yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _Bad("", f"is not readable YAML ({_oneline(error)}); mend it there") from error

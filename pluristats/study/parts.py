@@ -14,6 +14,7 @@ from pluristats.study.cells import Test, check, id_tests, label_test, melt, numb
 from pluristats.study.layout import RESERVED, Layout
 from pluristats.study.tables import Table, place, show
 
+_TAKEN = "this name has a fixed meaning in a frame; rename the column"
 _ANY = (float("-inf"), float("inf"))
 
 
@@ -86,12 +87,17 @@ def read_prompts(layout: Layout, table: Table, problems: list[Problem]) -> Part 
     if layout.text and _has(table, [layout.text], problems):
         columns["text"] = table.frame[layout.text].tolist()
     if layout.harm_level and _has(table, [layout.harm_level], problems):
-        columns["harm_level"] = _numbers(table, layout.harm_level, "harm level", layout.harm_range, problems)
+        harm_level = _numbers(table, [layout.harm_level], "harm level", layout.harm_range, problems)
+        columns["harm_level"] = harm_level[layout.harm_level]
     features: dict[str, tuple[str, ...]] = {}
+    traits = {coding.column for coding in layout.traits}
     for group, spec in layout.features.items():
         features[group] = _expand(table, spec.columns, problems)
         for name in features[group]:
-            columns[name] = _numbers(table, name, "feature", (spec.low, spec.high), problems)
+            if name in columns or name in RESERVED or name in traits:
+                what = "is in two feature groups; keep one" if name not in {*RESERVED, *traits} else _TAKEN
+                problems.append(Problem(place(table.file, 1, name), what))
+        columns.update(_numbers(table, features[group], "feature", (spec.low, spec.high), problems))
     seed = layout.seed or ("seed" if "seed" in table.header else None)
     if seed and _has(table, [seed], problems):
         not_empty = Test(lambda values: values.str.strip() != "", "is empty; every prompt needs a seed")
@@ -100,7 +106,13 @@ def read_prompts(layout: Layout, table: Table, problems: list[Problem]) -> Part 
     elif layout.seeds_from and len(problems) == before:
         rows = zip(*(columns[name] for group in layout.seeds_from for name in features[group]), strict=True)  # type: ignore[call-overload]
         columns["seed"] = pd.factorize(pd.Series(list(rows), dtype=object))[0] + 1
-    used = {layout.prompt, layout.text, layout.harm_level, seed, *columns}
+    used = {
+        layout.prompt,
+        layout.text,
+        layout.harm_level,
+        seed,
+        *(name for names in features.values() for name in names),
+    }
     for name in table.header:
         if name not in used:
             _keep_extra(table, name, columns, problems)
@@ -179,10 +191,16 @@ def _wildcard(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", "(.+)"), re.DOTALL)
 
 
-def _numbers(table: Table, column: str, what: str, limits: tuple[float, float], problems: list[Problem]) -> np.ndarray:
-    cells = melt(table, [column])
+def _numbers(
+    table: Table, columns: Sequence[str], what: str, limits: tuple[float, float], problems: list[Problem]
+) -> dict[str, np.ndarray]:
+    """Columns as numbers; all of them are checked in one go, because each go has a price."""
+    if not columns:
+        return {}
+    cells = melt(table, columns)
     check(table.file, cells, number_tests(what, *limits, (), "write a number"), problems)
-    return numbers(cells["value"])
+    parsed = numbers(cells["value"]).reshape(-1, len(columns))
+    return {name: parsed[:, i] for i, name in enumerate(columns)}
 
 
 def _expand(table: Table, columns: Sequence[str], problems: list[Problem]) -> tuple[str, ...]:
@@ -215,7 +233,7 @@ def _has_rows(table: Table, what: str, problems: list[Problem]) -> bool:
 def _keep_extra(table: Table, name: str, columns: dict[str, object], problems: list[Problem]) -> None:
     """Keep a column that the layout does not name, as text; it is not in the frame."""
     if name in RESERVED:
-        what = "this name has a fixed meaning in a study; rename the column, or say in a study.yaml what it is"
+        what = "this name has a fixed meaning; rename the column, or say in a study.yaml what it is"
         problems.append(Problem(place(table.file, 1, name), what))
     else:
         columns[name] = table.frame[name].tolist()
