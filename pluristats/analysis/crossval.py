@@ -1,0 +1,168 @@
+"""R² of the fixed effects on prompts or people that the model has not seen, and the most it could be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pluristats.engine import native
+from pluristats.engine.result import Array, Factor, Problem
+from pluristats.errors import UnsupportedError
+from pluristats.formula import Design, build_design
+from pluristats.lasso import LassoRule, choose_columns
+from pluristats.lasso.folds import assign_folds, fold_units
+from pluristats.models.lmer import StudyLike, frame_and_groups
+
+
+@dataclass(frozen=True)
+class CrossValidatedR2:
+    """Out-of-sample R² of a model's fixed effects.
+
+    Parameters
+    ----------
+    estimate
+        1 - Σ(y - Xβ̂₋)² / Σ(y - ȳ₋)² over all held-out rows, with β̂₋ and the mean ȳ₋ from the rows of the other folds.
+        Negative where the model predicts worse than the mean.
+    by_fold
+        The same within each fold, shape (n_folds,).
+    by
+        What was held out whole.
+    selection
+        The rule, applied anew in every fold; "all columns" without one.
+    shrunken
+        Whether the Lasso's own coefficients predict, rather than an unpenalised refit.
+    n_selected
+        Columns used in each fold, shape (n_folds,).
+    seed
+        Of the folds.
+    """
+
+    estimate: float
+    by_fold: Array
+    by: str
+    selection: str
+    shrunken: bool
+    n_selected: Array
+    seed: int
+
+
+def cross_validated_r2(
+    formula: str,
+    data: StudyLike | pd.DataFrame,
+    *,
+    by: str = "prompts",
+    rule: LassoRule | None = None,
+    shrunken: bool = False,
+    n_folds: int = 10,
+    seed: int = 0,
+) -> CrossValidatedR2:
+    """R² of the population prediction Xβ̂ for held-out prompts (seeds whole) or annotators.
+
+    Parameters
+    ----------
+    formula
+        As for :func:`pluristats.lmer`; random intercepts weight the fit but do not predict.
+    data
+        A study or a table.
+    by
+        ``"prompts"``, ``"annotators"``, ``"rows"`` or a column.
+    rule
+        Selection to repeat in every fold, so that it cannot peek at the held-out rows; None uses all columns.
+    shrunken
+        With a rule: predict with the Lasso's own coefficients instead of the refit's.
+    n_folds, seed
+        Number of folds and the seed of their draw.
+
+    Raises
+    ------
+    UnsupportedError
+        Random slopes.
+
+    Notes
+    -----
+    Selecting once on all rows and cross-validating only the refit is too optimistic (Hastie, Tibshirani & Friedman
+    2009, section 7.10.2).
+    """
+    frame, groups, _ = frame_and_groups(data, None)
+    design = build_design(formula, frame, groups)
+    if shrunken and rule is None:
+        raise ValueError("shrunken=True needs a rule for the Lasso's penalty.")
+    if any(not term.intercept_only for term in design.parsed.random):
+        raise UnsupportedError("Cross-validated R² is computed for random intercepts only.")
+    rows = frame.iloc[design.rows]
+    folds = assign_folds(fold_units(rows, by), n_folds, seed)
+    errors, totals, selected = np.zeros(n_folds), np.zeros(n_folds), np.zeros(n_folds)
+    for k in range(n_folds):
+        test = folds == k
+        predicted, selected[k] = _predict(design, rows, ~test, test, rule, shrunken)
+        y = design.y[test]
+        errors[k] = np.sum((y - predicted) ** 2)
+        totals[k] = np.sum((y - design.y[~test].mean()) ** 2)
+    return CrossValidatedR2(
+        estimate=float(1.0 - errors.sum() / totals.sum()),
+        by_fold=1.0 - errors / totals,
+        by=by,
+        selection="all columns" if rule is None else rule.describe(),
+        shrunken=shrunken,
+        n_selected=selected,
+        seed=seed,
+    )
+
+
+def _predict(
+    design: Design, rows: pd.DataFrame, train: np.ndarray, test: np.ndarray, rule: LassoRule | None, shrunken: bool
+) -> tuple[Array, int]:
+    """Xβ̂ of the test rows from the training rows, and how many columns it used."""
+    columns = np.array([j for j, name in enumerate(design.x_names) if name != "(Intercept)"], dtype=np.intp)
+    if rule is not None and len(columns):
+        chosen = choose_columns(design.x[train][:, columns], design.y[train], rows[train], rule)
+        if shrunken:
+            path, at = chosen.path, chosen.position
+            return path.intercepts[at] + design.x[test][:, columns] @ path.coefficients[:, at], int(path.df[at])
+        columns = columns[chosen.support]
+    beta, kept = _fixed_effects(design, train, columns)
+    return design.x[test][:, kept] @ beta, len(columns)
+
+
+def _fixed_effects(design: Design, train: np.ndarray, columns: np.ndarray) -> tuple[Array, np.ndarray]:
+    """β̂ from the training rows, and the positions of its columns."""
+    intercept = [j for j, name in enumerate(design.x_names) if name == "(Intercept)"]
+    used = np.r_[intercept, columns].astype(np.intp)
+    problem = Problem(
+        design.y[train],
+        np.asfortranarray(design.x[train][:, used]),
+        tuple(design.x_names[j] for j in used),
+        tuple(_restrict(factor, train) for factor in design.factors),
+    )
+    fit = native.fit(problem, reml=False)
+    return fit.beta, used[fit.kept]
+
+
+def _restrict(factor: Factor, rows: np.ndarray) -> Factor:
+    present, codes = np.unique(factor.codes[rows], return_inverse=True)
+    return replace(factor, codes=codes.astype(np.intp), levels=tuple(factor.levels[i] for i in present))
+
+
+def ceilings(data: StudyLike | pd.DataFrame, *, response: str = "rating") -> pd.Series:
+    """The most that terms of one kind can explain: σ_k² / (σ_annotator² + σ_prompt² + σ²) of the null crossed model.
+
+    Prompt features can explain at most the prompts' share of the variance, traits at most the annotators' share;
+    interactions at most what is left, which also holds the noise. Fitted by REML.
+
+    Returns
+    -------
+    Series
+        ``prompt``, ``annotator``, ``residual`` (with annotator x prompt).
+    """
+    from pluristats.models.lmer import fit_design
+
+    frame, groups, simulated = frame_and_groups(data, None)
+    formula = f"{response} ~ 1 + (1|annotator) + (1|prompt)"
+    fit = fit_design(build_design(formula, frame, groups), frame, formula=formula, reml=True, simulated=simulated)
+    share = fit.varcorr().set_index("grp")["vcov"]
+    share = share / share.sum()
+    return pd.Series(
+        {"prompt": share["prompt"], "annotator": share["annotator"], "residual": share["Residual"]}, name="ceiling"
+    )

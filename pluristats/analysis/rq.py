@@ -1,0 +1,197 @@
+"""Research questions 1-3: what about prompts, about people, and about both together predicts a rating."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pandas as pd
+
+from pluristats.analysis.crossval import CrossValidatedR2, ceilings, cross_validated_r2
+from pluristats.errors import PluristatsWarning, Problem, StudyError
+from pluristats.lasso import LassoRule, LassoSelection, lasso_select
+from pluristats.models import LmerFit
+from pluristats.models.lmer import StudyLike
+
+
+class RatingStudy(StudyLike, Protocol):
+    """A study that says which of its groups describe prompts."""
+
+    @property
+    def features(self) -> Mapping[str, Sequence[str]]:
+        """Prompt feature groups."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One research question's answer.
+
+    Parameters
+    ----------
+    name
+        ``RQ1``, ``RQ2`` or ``RQ3``.
+    asks
+        The question in words.
+    selection
+        Lasso selection and refit.
+    cross_validated
+        R² on held-out units: selected and refitted anew in every fold, all columns unpenalised, and (RQ1, RQ2) the
+        shrunken Lasso with its penalty cross-validated over the same units.
+    ceiling
+        The most that the question's terms could explain out of sample; NaN where it is not identified (RQ3: with
+        one rating a cell, annotator x prompt differences cannot be told from noise).
+    caveats
+        What a reader must know before quoting the numbers.
+    """
+
+    name: str
+    asks: str
+    selection: LassoSelection = field(repr=False)
+    cross_validated: tuple[CrossValidatedR2, ...] = field(repr=False)
+    ceiling: float
+    caveats: tuple[str, ...] = field(repr=False)
+
+    @property
+    def fit(self) -> LmerFit:
+        """The unpenalised refit."""
+        assert self.selection.refit is not None  # every question's formula has a random part
+        return self.selection.refit
+
+    def tidy(self) -> pd.DataFrame:
+        """One row a selected term; see :meth:`LassoSelection.tidy`."""
+        return self.selection.tidy()
+
+    def glance(self) -> pd.DataFrame:
+        """One row: rows, columns, marginal R² in sample, R² cross-validated, ceiling."""
+        row: dict[str, object] = {
+            "question": self.name,
+            "formula": self.fit.formula,
+            "nobs": self.fit.nobs,
+            "candidates": len(self.selection.candidates),
+            "selected": len(self.selection.selected),
+            "penalty": self.selection.penalty,
+            "r2_marginal": self.fit.r2().marginal,
+            "r2_conditional": self.fit.r2().conditional,
+        }
+        for cv in self.cross_validated:
+            kind = "all" if cv.selection == "all columns" else "shrunken" if cv.shrunken else "selected"
+            row[f"r2_cv_{kind}"] = cv.estimate
+            row["held_out"] = cv.by
+        row["ceiling"] = self.ceiling
+        return pd.DataFrame([row])
+
+
+def rq1(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+    """RQ1: which prompt features predict ratings? Prompt features with annotator intercepts.
+
+    Parameters
+    ----------
+    study
+        With prompt feature groups.
+    rule
+        How the Lasso's penalty is chosen; the default is the least BIC along the path.
+    reml
+        Likelihood of the refit.
+    validate
+        Also cross-validate R² and fit the ceiling; False is quicker.
+    """
+    return _ask(
+        study,
+        "RQ1",
+        "Which prompt features predict how harmful a prompt is rated?",
+        f"rating ~ {prompt_terms(study)} + (1|annotator)",
+        held_out="prompts",
+        unit="prompt",
+        rule=rule,
+        reml=reml,
+        validate=validate,
+        caveats=(
+            "Features vary between seeds only, and this model has no prompt intercept: its standard errors treat "
+            "the ratings of one prompt as independent and are too small.",
+        ),
+    )
+
+
+def rq2(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+    """RQ2: which traits predict ratings? Annotator traits with prompt intercepts (arguments as :func:`rq1`)."""
+    return _ask(
+        study,
+        "RQ2",
+        "Which traits of annotators predict how harmful they rate prompts?",
+        "rating ~ traits + (1|prompt)",
+        held_out="annotators",
+        unit="annotator",
+        rule=rule,
+        reml=reml,
+        validate=validate,
+        caveats=(
+            "Traits vary between annotators only, and this model has no annotator intercept: its standard errors "
+            "treat the ratings of one person as independent and are too small.",
+        ),
+    )
+
+
+def rq3(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+    """RQ3: which features matter more for whom? Prompt x trait products beside both main effects, both intercepts.
+
+    Arguments as :func:`rq1`.
+    """
+    terms = prompt_terms(study)
+    products = " + ".join(f"traits:{group}" for group in study.features)
+    return _ask(
+        study,
+        "RQ3",
+        "Which prompt features matter more for which people?",
+        f"rating ~ {terms} + traits + {products} + (1|annotator) + (1|prompt)",
+        held_out="prompts",
+        unit=None,
+        rule=rule,
+        reml=reml,
+        validate=validate,
+        caveats=(
+            "The R² counts main effects too. No ceiling is given: with one rating a cell, what a person makes of a "
+            "prompt cannot be told from noise.",
+        ),
+    )
+
+
+def prompt_terms(study: RatingStudy) -> str:
+    """The study's prompt feature groups as the terms of a formula."""
+    if not study.features or "traits" not in study.groups:
+        missing = "prompt feature groups" if not study.features else "annotator traits"
+        raise StudyError([Problem("study", f"it has no {missing}; RQ1-RQ3 and the ladder need both")])
+    return " + ".join(study.features)
+
+
+def _ask(
+    study: RatingStudy,
+    name: str,
+    asks: str,
+    formula: str,
+    *,
+    held_out: str,
+    unit: str | None,
+    rule: LassoRule | None,
+    reml: bool,
+    validate: bool,
+    caveats: tuple[str, ...],
+) -> Question:
+    rule = rule or LassoRule()
+    with warnings.catch_warnings():
+        # What the warnings say stands in the result: caveats, glance, and the refit's remarks.
+        warnings.simplefilter("ignore", PluristatsWarning)
+        selection = lasso_select(formula, study, rule, reml=reml)
+    validated = [cross_validated_r2(formula, study, by=held_out, rule=r) for r in (rule, None) if validate]
+    if unit and validate:
+        by_unit = LassoRule(penalty="cv", folds=held_out)
+        validated.append(cross_validated_r2(formula, study, by=held_out, rule=by_unit, shrunken=True))
+    return Question(
+        name=name,
+        asks=asks,
+        selection=selection,
+        cross_validated=tuple(validated),
+        ceiling=float(ceilings(study)[unit]) if unit and validate else float("nan"),
+        caveats=caveats,
+    )
