@@ -36,7 +36,7 @@ check: install
 	$(BIN)/mypy
 
 bench: install
-	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-columns=min,median,rounds -p no:cacheprovider
+	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --benchmark-columns=min,median,rounds --benchmark-json=reports/bench.json $(BENCH)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
