@@ -96,18 +96,18 @@ _N_TOPICS: Final = {0: 2, 1: 7, 2: 35, 3: 32, 4: 37, 5: 37}
 
 
 def quota(weights: Sequence[float], n: int) -> NDArray[np.intp]:
-    """Split n into whole counts in proportion to weights (largest remainders first; they sum to n).
+    """Split n into whole counts in proportion to weights: largest remainders first, among equals the rarest.
 
     Parameters
     ----------
     weights
         Non-negative, not all zero, shape (k,).
     n
-        How many to split.
+        How many to split; the counts sum to it.
     """
     exact = np.asarray(weights, dtype=np.float64) * n / np.sum(weights)
     counts = np.floor(exact).astype(np.intp)
-    order = np.argsort(-(exact - counts), kind="stable")
+    order = np.lexsort((exact, counts - exact))
     counts[order[: n - int(counts.sum())]] += 1
     return counts
 
