@@ -15,7 +15,7 @@ import pytest
 import pluristats
 from pluristats.errors import RunError
 from pluristats.report import runfolder
-from pluristats.report.identity import digest
+from pluristats.report.identity import code_version, digest
 from pluristats.report.runner import identity_parts, prepare, read_notebook
 from pluristats.report.runs import execute
 from pluristats.report.stages import Stage
@@ -251,6 +251,7 @@ def test_a_stopped_run_leaves_finished_stages_and_the_next_goes_on(tmp_path, how
     assert not (tmp_path / "run/report.html").exists()
 
     go.touch()
+    code_version.cache_clear()  # this process may have read the tree before an edit, the other one after it
     record = execute([quick, waits], [quick, waits], books.SIMULATED, tmp_path / "run")
     assert reused(record) == {"quick": True, "waits": False}
     assert sorted(p.name for p in (tmp_path / "run/stages").iterdir()) == ["quick", "waits"]
