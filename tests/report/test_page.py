@@ -86,6 +86,13 @@ def test_real_data_carry_no_banner_and_hostile_names_are_text(finished_run, own_
     assert "reused" in page.text
 
 
+def test_simulated_files_are_called_simulated_without_claiming_this_runs_seed(finished_run, own_run):
+    results = {"first": StageRun(runfolder.finished(own_run, "first"), reused=True)}
+    page = render(own_run, replace(books.SIMULATED, data="/some/files"), results, finished_run.registry[1:2])
+    assert page.text.count("Simulated data: these numbers come from a simulated study, not from") == 3
+    assert "/some/files" not in page.text
+
+
 def test_hostile_outputs_do_not_get_out_of_their_section(finished_run, own_run):
     path = own_run / "stages/first/notebook.ipynb"
     notebook = nbformat.read(path, as_version=4)
