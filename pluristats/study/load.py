@@ -19,7 +19,7 @@ from pluristats.study.parts import Part, RatingCells, identifiers, read_annotato
 from pluristats.study.record import FrozenMap, Source
 from pluristats.study.release import RELEASE
 from pluristats.study.study import Study
-from pluristats.study.tables import FileText, Table, parse_csv, parse_topic_names, place, read_text, show
+from pluristats.study.tables import FileText, Table, parse_csv, parse_topic_names, place, plain, read_text, show
 
 
 def load_study(path: str | Path) -> Study:
@@ -50,24 +50,32 @@ def load_study(path: str | Path) -> Study:
 def read_study(path: str | Path) -> tuple[Study | None, list[Problem]]:
     """Read a study, or say everything that is wrong with it: exactly one of the two is empty."""
     problems: list[Problem] = []
-    where = Path(path)
     try:
-        there = where.exists()
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL, names nothing
-        there = False
-    if not there:
+        study = _open(Path(path), problems)
+    except (OSError, ValueError) as error:  # the path itself: too long, a NUL in it, no permission to look
+        problems.append(
+            Problem(show(Path(path)), f"cannot be read ({plain(error)}); give the folder that holds the data")
+        )
+        study = None
+    return (None, problems) if problems else (study, [])
+
+
+def _open(path: Path, problems: list[Problem]) -> Study | None:
+    """Decide what kind of study lies at the path, and read it."""
+    if not path.exists():
         what = "there is no such folder or file; give the folder that holds the data"
-        return None, [Problem(show(path), what)]
-    if where.is_file() and where.suffix not in (".yaml", ".yml"):
-        return None, [Problem(show(path), "is neither a folder nor a study.yaml; give the folder that holds the data")]
-    described = where if where.is_file() else where / STUDY_FILE
+        problems.append(Problem(show(path), what))
+        return None
+    if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        what = "is neither a folder nor a study.yaml; give the folder that holds the data"
+        problems.append(Problem(show(path), what))
+        return None
+    described = path if path.is_file() else path / STUDY_FILE
     folder = Folder(described.parent, problems)
     if described.is_file():
         layout = parse_layout(folder.text(described.name), described.name, problems)
-        study = _read(folder, layout, "yaml") if layout else None
-    else:
-        study = _as_simulated(_read(folder, RELEASE, "release"), folder)
-    return (None, problems) if problems else (study, [])
+        return _read(folder, layout, "yaml") if layout else None
+    return _as_simulated(_read(folder, RELEASE, "release"), folder)
 
 
 class Folder:

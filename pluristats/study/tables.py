@@ -14,13 +14,15 @@ import pandas as pd
 
 from pluristats.errors import Problem
 
-_LONGEST_SHOWN = 60
+_LONGEST_VALUE = 60
+_LONGEST_PATH = 1000
 
 
 def show(value: object) -> str:
-    """Value in quotes as it can be printed safely: control characters escaped, cut at 60 characters."""
+    """Value in quotes as it can be printed safely: control characters escaped, cut (a path late)."""
     text = str(value)
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
+    longest = _LONGEST_PATH if isinstance(value, Path) else _LONGEST_VALUE
+    return repr(text if len(text) <= longest else text[:longest] + "…")
 
 
 def plain(name: object) -> str:

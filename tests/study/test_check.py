@@ -321,7 +321,14 @@ def test_a_column_with_a_fixed_name_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["nowhere", "x" * 5000, "a\0b"])
 def test_no_such_folder(tmp_path: Path, name: str) -> None:
     (problem,) = check_study(tmp_path / name).problems
-    assert "there is no such folder or file" in problem.what
+    assert problem.where.startswith(f"'{tmp_path}/")
+    assert problem.what.endswith("give the folder that holds the data")
+    assert str(problem).isprintable()
+
+
+def test_a_file_that_is_no_description(folder: Path) -> None:
+    (problem,) = check_study(folder / "prompts.csv").problems
+    assert problem.what.startswith("is neither a folder nor a study.yaml")
 
 
 def test_control_characters_are_escaped(folder: Path, edit: Edit) -> None:

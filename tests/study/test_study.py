@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pickle
 from pathlib import Path
@@ -20,8 +21,9 @@ def test_nothing_handed_out_reaches_the_study(small: Study) -> None:
     frame, checksum = small.frame(), small.checksum
     for spoiled in (small.frame(), small.annotators, small.prompts, small.ratings, small.codebook(), small.dropped()):
         spoiled.iloc[0, 0] = spoiled.iloc[-1, 0]
-        spoiled.drop(columns=spoiled.columns[0], inplace=True)
-    small.frame()["rating"].to_numpy()[:] = 0.0
+        del spoiled[spoiled.columns[0]]
+    with contextlib.suppress(ValueError):  # pandas 3 hands out read-only arrays
+        small.frame()["rating"].to_numpy()[:] = 0.0
     pd.testing.assert_frame_equal(small.frame(), frame)
     assert dataclasses.replace(small).checksum == checksum  # computed afresh from the same tables
 
