@@ -16,13 +16,23 @@ __version__ = "0.1.0"
 
 # The public surface: name -> module that has it.
 _EXPORTS = {
+    "Ladder": "pluristats.analysis",
+    "LassoRule": "pluristats.lasso",
+    "Ledger": "pluristats.analysis",
     "LmerFit": "pluristats.models",
     "R2": "pluristats.models",
     "Study": "pluristats.study",
+    "bic_ladder": "pluristats.analysis",
     "check_study": "pluristats.study",
+    "cross_validated_r2": "pluristats.analysis",
     "fetch_release": "pluristats.study",
+    "lasso_select": "pluristats.lasso",
     "lmer": "pluristats.models",
     "load_study": "pluristats.study",
+    "reproduction_ledger": "pluristats.analysis",
+    "rq1": "pluristats.analysis",
+    "rq2": "pluristats.analysis",
+    "rq3": "pluristats.analysis",
     "score_factors": "pluristats.study",
     "simulate_study": "pluristats.study",
     "write_study": "pluristats.study",

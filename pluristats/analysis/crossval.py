@@ -1,4 +1,4 @@
-"""R² of the fixed effects on prompts or people that the model has not seen, and the most it could be."""
+"""R² of the fixed effects on prompts or people that the model has not seen."""
 
 from __future__ import annotations
 
@@ -143,26 +143,3 @@ def _fixed_effects(design: Design, train: np.ndarray, columns: np.ndarray) -> tu
 def _restrict(factor: Factor, rows: np.ndarray) -> Factor:
     present, codes = np.unique(factor.codes[rows], return_inverse=True)
     return replace(factor, codes=codes.astype(np.intp), levels=tuple(factor.levels[i] for i in present))
-
-
-def ceilings(data: StudyLike | pd.DataFrame, *, response: str = "rating") -> pd.Series:
-    """The most that terms of one kind can explain: σ_k² / (σ_annotator² + σ_prompt² + σ²) of the null crossed model.
-
-    Prompt features can explain at most the prompts' share of the variance, traits at most the annotators' share;
-    interactions at most what is left, which also holds the noise. Fitted by REML.
-
-    Returns
-    -------
-    Series
-        ``prompt``, ``annotator``, ``residual`` (with annotator x prompt).
-    """
-    from pluristats.models.lmer import fit_design
-
-    frame, groups, simulated = frame_and_groups(data, None)
-    formula = f"{response} ~ 1 + (1|annotator) + (1|prompt)"
-    fit = fit_design(build_design(formula, frame, groups), frame, formula=formula, reml=True, simulated=simulated)
-    share = fit.varcorr().set_index("grp")["vcov"]
-    share = share / share.sum()
-    return pd.Series(
-        {"prompt": share["prompt"], "annotator": share["annotator"], "residual": share["Residual"]}, name="ceiling"
-    )

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pluristats.analysis.rq import RatingStudy, prompt_terms
+from pluristats.analysis.rq import prompt_terms
 from pluristats.engine import native
 from pluristats.engine.result import Problem
 from pluristats.errors import DifferentRowsWarning
 from pluristats.formula import Design, build_design
 from pluristats.lasso import LassoRule, choose_columns
 from pluristats.models.lmer import fit_design
+from pluristats.study import Study
 
 Spec = Literal["published", "common-rows", "mixed"]
 SPECS: tuple[Spec, ...] = ("published", "common-rows", "mixed")
@@ -79,7 +80,7 @@ class Ladder:
 
 
 def bic_ladder(
-    study: RatingStudy,
+    study: Study,
     spec: Spec = "published",
     *,
     random: str = "(1|annotator) + (1|prompt)",
@@ -140,7 +141,7 @@ def bic_ladder(
     return Ladder(spec, table, rule, random if spec == "mixed" else None, notes, study.simulated)
 
 
-def ladder_formulas(study: RatingStudy) -> dict[str, str]:
+def ladder_formulas(study: Study) -> dict[str, str]:
     """Fixed part of each model, by name."""
     prompt = prompt_terms(study)
     products = " + ".join(f"traits:{group}" for group in study.features)
@@ -157,7 +158,7 @@ def ladder_formulas(study: RatingStudy) -> dict[str, str]:
 
 
 def _ols_rung(
-    name: str, terms: str, frame: pd.DataFrame, study: RatingStudy, rule: LassoRule
+    name: str, terms: str, frame: pd.DataFrame, study: Study, rule: LassoRule
 ) -> tuple[dict[str, Any], Design]:
     """Lasso, then least squares on the columns kept."""
     design = build_design(f"rating ~ {terms}", frame, study.groups)
@@ -181,9 +182,7 @@ def _ols_rung(
     return row, design
 
 
-def _mixed_rung(
-    name: str, terms: str, frame: pd.DataFrame, study: RatingStudy, random: str
-) -> tuple[dict[str, Any], Design]:
+def _mixed_rung(name: str, terms: str, frame: pd.DataFrame, study: Study, random: str) -> tuple[dict[str, Any], Design]:
     """All columns with the random part, by maximum likelihood."""
     formula = f"rating ~ {terms} + {random}"
     design = build_design(formula, frame, study.groups)

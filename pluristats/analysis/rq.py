@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import pandas as pd
 
-from pluristats.analysis.crossval import CrossValidatedR2, ceilings, cross_validated_r2
+from pluristats.analysis.crossval import CrossValidatedR2, cross_validated_r2
+from pluristats.analysis.disagreement import variance_shares
 from pluristats.errors import PluristatsWarning, Problem, StudyError
 from pluristats.lasso import LassoRule, LassoSelection, lasso_select
 from pluristats.models import LmerFit
-from pluristats.models.lmer import StudyLike
-
-
-class RatingStudy(StudyLike, Protocol):
-    """A study that says which of its groups describe prompts."""
-
-    @property
-    def features(self) -> Mapping[str, Sequence[str]]:
-        """Prompt feature groups."""
+from pluristats.study import Study
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,7 @@ class Question:
         return pd.DataFrame([row])
 
 
-def rq1(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+def rq1(study: Study, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
     """RQ1: which prompt features predict ratings? Prompt features with annotator intercepts.
 
     Parameters
@@ -114,7 +105,7 @@ def rq1(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True,
     )
 
 
-def rq2(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+def rq2(study: Study, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
     """RQ2: which traits predict ratings? Annotator traits with prompt intercepts (arguments as :func:`rq1`)."""
     return _ask(
         study,
@@ -133,7 +124,7 @@ def rq2(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True,
     )
 
 
-def rq3(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
+def rq3(study: Study, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
     """RQ3: which features matter more for whom? Prompt x trait products beside both main effects, both intercepts.
 
     Arguments as :func:`rq1`.
@@ -157,7 +148,7 @@ def rq3(study: RatingStudy, rule: LassoRule | None = None, *, reml: bool = True,
     )
 
 
-def prompt_terms(study: RatingStudy) -> str:
+def prompt_terms(study: Study) -> str:
     """The study's prompt feature groups as the terms of a formula."""
     if not study.features or "traits" not in study.groups:
         missing = "prompt feature groups" if not study.features else "annotator traits"
@@ -166,7 +157,7 @@ def prompt_terms(study: RatingStudy) -> str:
 
 
 def _ask(
-    study: RatingStudy,
+    study: Study,
     name: str,
     asks: str,
     formula: str,
@@ -192,6 +183,12 @@ def _ask(
         asks=asks,
         selection=selection,
         cross_validated=tuple(validated),
-        ceiling=float(ceilings(study)[unit]) if unit and validate else float("nan"),
+        ceiling=_ceiling(study, unit) if unit and validate else float("nan"),
         caveats=caveats,
     )
+
+
+def _ceiling(study: Study, unit: str) -> float:
+    """The most that terms which vary only between units can explain: the units' share of the null model's variance."""
+    shares = variance_shares(study).table
+    return float(shares.loc[shares["source"] == unit, "share"].iloc[0])

@@ -1,4 +1,4 @@
-"""Command line: `pluristats data|fit|ladder|reproduce`. Commands parse and print; the work is in the library."""
+"""Command line: `pluristats data|fit|ladder|ledger|reproduce`. Commands parse and print; the work is in the library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import typer
 
 from pluristats.cli.data import data_app
+from pluristats.cli.fit import fit
+from pluristats.cli.ladder import ladder, ledger
 from pluristats.cli.reproduce import reproduce
 from pluristats.errors import PluristatsError
 
@@ -19,6 +21,9 @@ app = typer.Typer(
 )
 app.add_typer(data_app)
 app.command()(reproduce)
+app.command()(fit)
+app.command()(ladder)
+app.command()(ledger)
 
 
 def main() -> None:

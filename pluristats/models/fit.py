@@ -209,7 +209,7 @@ class LmerFit:
 
     def glance(self) -> pd.DataFrame:
         """One row: size, likelihood, information criteria, variance explained."""
-        slopes = self._has_slopes
+        slopes = self.has_slopes
         r2 = R2(float("nan"), float("nan")) if slopes else self.r2()
         return pd.DataFrame(
             {
@@ -286,7 +286,7 @@ class LmerFit:
     @cached_property
     def fitted(self) -> Array:
         """Xβ + Σ_k Z_k b_k of the rows used, shape (n,)."""
-        if self._has_slopes:
+        if self.has_slopes:
             raise UnsupportedError("Fitted values of random slopes are not computed yet; ask lme4 in R for them.")
         return self._fixed_part + predict.random_part(self.result, self.problem.factors)
 
@@ -348,11 +348,12 @@ class LmerFit:
     # --- helpers ------------------------------------------------------------------------------------------------
 
     @property
-    def _has_slopes(self) -> bool:
+    def has_slopes(self) -> bool:
+        """Whether any random term is more than an intercept."""
         return any(r.terms != ("(Intercept)",) for r in self.result.random)
 
     def _random_intercepts_only(self, what: str) -> None:
-        if self._has_slopes:
+        if self.has_slopes:
             raise UnsupportedError(f"{what} is computed for random intercepts only; this fit has random slopes.")
 
     @property
