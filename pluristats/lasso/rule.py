@@ -33,7 +33,7 @@ class LassoRule:
         The grid: geometric from λ_max down to ``min_ratio`` λ_max.
     """
 
-    penalty: Literal["cv", "bic"] | float = "cv"
+    penalty: Literal["cv", "bic"] | float = "bic"
     choose: Literal["min", "1se"] = "min"
     folds: str = "rows"
     n_folds: int = 10
