@@ -10,7 +10,7 @@ comma  := ,
 HAVE_LME4 := $(shell Rscript -e 'cat(requireNamespace("lme4", quietly = TRUE))' 2>/dev/null)
 EXTRAS ?= dev,bench$(if $(filter TRUE,$(HAVE_LME4)),$(comma)r)
 
-.PHONY: install reproduce test quick check bench clean
+.PHONY: install reproduce test test-lowest test-highest quick check bench clean
 
 install: $(VENV)/.installed
 
@@ -27,6 +27,20 @@ reproduce: install
 test: install
 	$(BIN)/python -m pytest
 
+# The same tests without R, with the lowest and the highest versions of every dependency.
+test-lowest:
+	$(PYTHON) tests/lowest_versions.py > .lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
+	.venv-lowest/bin/python -m pip install --quiet --constraint .lowest.txt --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest -m 'not slow'
+
+test-highest:
+	$(PYTHON) -m venv .venv-highest
+	.venv-highest/bin/python -m pip install --quiet --upgrade pip
+	.venv-highest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	.venv-highest/bin/python -m pytest -m 'not slow'
+
 quick: install
 	$(BIN)/python -m pytest -m 'not slow'
 
@@ -39,4 +53,4 @@ bench: install
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --benchmark-columns=min,median,rounds --benchmark-json=reports/bench.json $(BENCH)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-highest .lowest.txt .pytest_cache .mypy_cache .ruff_cache .hypothesis

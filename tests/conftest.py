@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is loaded: small matrices on two threads wait for each other more than they compute.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
