@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -28,6 +29,8 @@ app.command()(ledger)
 
 def main() -> None:
     """Run the command line; an error of ours becomes one sentence on stderr and exit status 1."""
+    # Before numpy is loaded: the matrices are small, and threads that wait for each other cost more than they compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except PluristatsError as error:

@@ -36,7 +36,13 @@ def kernel_manager_class(home: Path) -> type:
         display_name="pluristats",
         language="python",
         # A fixed hash seed: the order of a set must not differ between two runs of one identity.
-        env={"PYTHONPATH": path, "IPYTHONDIR": str(home), "PYTHONHASHSEED": "0"},
+        # One BLAS thread: matrices here are small, and threads that wait for each other cost more than they compute.
+        env={
+            "PYTHONPATH": path,
+            "IPYTHONDIR": str(home),
+            "PYTHONHASHSEED": "0",
+            "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
+        },
     )
 
     # Sockets in a folder of our own: no port to race for and nothing for other users of the machine to read. The
