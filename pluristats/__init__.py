@@ -29,6 +29,7 @@ _EXPORTS = {
     "lasso_select": "pluristats.lasso",
     "lmer": "pluristats.models",
     "load_study": "pluristats.study",
+    "open_study": "pluristats.study",
     "reproduction_ledger": "pluristats.analysis",
     "rq1": "pluristats.analysis",
     "rq2": "pluristats.analysis",

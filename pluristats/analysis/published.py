@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
 Kind = Literal["number", "sign", "claim"]
 
 
@@ -81,6 +83,13 @@ EVALUATION: dict[str, tuple[float | None, float | None]] = {
     "WildGuard 7B zero-shot, class": (None, 0.403),
     "SafetyAnalyst 8B": (0.311, 0.361),
 }
+
+
+def published_ladder() -> pd.DataFrame:
+    """The published ΔBIC of each model in the columns that :func:`pluristats.plot.ladder` draws."""
+    rows = [("published", model, float(delta), float("nan"), True) for model, delta in RUNG_DELTAS.items()]
+    return pd.DataFrame(rows, columns=["spec", "model", "delta_bic", "nobs", "same_rows"])
+
 
 PUBLISHED: tuple[Figure, ...] = (
     Figure("ratings", "usable ratings", "about 15,000", "number", 15_000, unit=1_000),

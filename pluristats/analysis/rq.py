@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from pluristats.analysis.crossval import CrossValidatedR2, cross_validated_r2
 from pluristats.analysis.disagreement import variance_shares
 from pluristats.errors import PluristatsWarning, Problem, StudyError
+from pluristats.formula import RandomTerm, grouping_factor
 from pluristats.lasso import LassoRule, LassoSelection, lasso_select
 from pluristats.models import LmerFit
+from pluristats.models.lmer import fit_design
 from pluristats.study import Study
 
 
@@ -30,6 +32,9 @@ class Question:
     cross_validated
         R² on held-out units: selected and refitted anew in every fold, all columns unpenalised, and (RQ1, RQ2) the
         shrunken Lasso with its penalty cross-validated over the same units.
+    crossed
+        The selected terms refitted with both random intercepts, which do not treat the ratings of one person or one
+        prompt as independent.
     ceiling
         The most that the question's terms could explain out of sample; NaN where it is not identified (RQ3: with
         one rating a cell, annotator x prompt differences cannot be told from noise).
@@ -41,6 +46,7 @@ class Question:
     asks: str
     selection: LassoSelection = field(repr=False)
     cross_validated: tuple[CrossValidatedR2, ...] = field(repr=False)
+    crossed: LmerFit = field(repr=False)
     ceiling: float
     caveats: tuple[str, ...] = field(repr=False)
 
@@ -51,8 +57,11 @@ class Question:
         return self.selection.refit
 
     def tidy(self) -> pd.DataFrame:
-        """One row a selected term; see :meth:`LassoSelection.tidy`."""
-        return self.selection.tidy()
+        """One row a selected term: :meth:`LassoSelection.tidy`, and the crossed refit's estimate and standard error."""
+        crossed = self.crossed.tidy().set_index("term").reindex(self.fit.terms)
+        return self.selection.tidy().assign(
+            estimate_crossed=crossed["estimate"].to_numpy(), std_error_crossed=crossed["std_error"].to_numpy()
+        )
 
     def glance(self) -> pd.DataFrame:
         """One row: rows, columns, marginal R² in sample, R² cross-validated, ceiling."""
@@ -174,6 +183,7 @@ def _ask(
         # What the warnings say stands in the result: caveats, glance, and the refit's remarks.
         warnings.simplefilter("ignore", PluristatsWarning)
         selection = lasso_select(formula, study, rule, reml=reml)
+        crossed = _crossed(study, selection, reml=reml)
     validated = [cross_validated_r2(formula, study, by=held_out, rule=r) for r in (rule, None) if validate]
     if unit and validate:
         by_unit = LassoRule(penalty="cv", folds=held_out)
@@ -183,9 +193,28 @@ def _ask(
         asks=asks,
         selection=selection,
         cross_validated=tuple(validated),
+        crossed=crossed,
         ceiling=_ceiling(study, unit) if unit and validate else float("nan"),
         caveats=caveats,
     )
+
+
+def _crossed(study: Study, selection: LassoSelection, *, reml: bool) -> LmerFit:
+    """The selected columns with (1|annotator) + (1|prompt)."""
+    assert selection.refit is not None
+    design = selection.refit.design
+    if len(design.factors) == 2:
+        return selection.refit
+    frame = study.frame()
+    rows = frame.iloc[design.rows]
+    both = tuple(RandomTerm("1", (name,)) for name in ("annotator", "prompt"))
+    crossed = replace(
+        design,
+        parsed=replace(design.parsed, random=both),
+        factors=tuple(grouping_factor(term, rows) for term in both),
+    )
+    formula = selection.refit.formula.partition(" + (1|")[0] + " + (1|annotator) + (1|prompt)"
+    return fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
 
 
 def _ceiling(study: Study, unit: str) -> float:

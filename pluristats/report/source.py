@@ -61,11 +61,8 @@ def read_source(data: str | Path | None, seed: int) -> Source:
     """
     if seed < 0:
         raise RunError(f"seed {seed} is negative; give 0 or more")
-    from pluristats import study as studies
+    from pluristats.study import open_study
 
-    if data is None or str(data) == "":
-        study, path = studies.simulate_study(seed=seed), ""
-    else:
-        path = str(Path(data).expanduser().resolve())
-        study = studies.load_study(path)
+    path = "" if data is None or str(data) == "" else str(Path(data).expanduser().resolve())
+    study = open_study(path, seed)
     return Source(study.name, study.checksum, study.simulated, path, seed)

@@ -4,6 +4,7 @@ from pluristats.study.check import CheckReport, check_study
 from pluristats.study.factors import score_factors
 from pluristats.study.fetch import fetch_release
 from pluristats.study.load import load_study
+from pluristats.study.open import open_study
 from pluristats.study.record import Source, Truth
 from pluristats.study.simulate import simulate_study
 from pluristats.study.study import Study
@@ -17,6 +18,7 @@ __all__ = [
     "check_study",
     "fetch_release",
     "load_study",
+    "open_study",
     "score_factors",
     "simulate_study",
     "write_study",
