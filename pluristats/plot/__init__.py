@@ -1,1 +1,42 @@
-"""plot (see ARCHITECTURE.md)."""
+"""Figures: one function each, tidy tables in, matplotlib axes out.
+
+``plot.<name>(table, ...)`` draws on ``ax`` or a new figure and returns the axes; ``plot.describe_<name>(table, ...)``
+gives the alternative text of the same figure, computed from the same arguments.
+"""
+
+from pluristats.plot.bylevel import (
+    describe_levels,
+    describe_missingness,
+    describe_rating_distributions,
+    levels,
+    missingness,
+    rating_distributions,
+)
+from pluristats.plot.checks import describe_residuals, residuals
+from pluristats.plot.coefficients import describe_forest, forest
+from pluristats.plot.labels import display_label
+from pluristats.plot.prompts import describe_disagreement, disagreement
+from pluristats.plot.rungs import describe_ladder, ladder
+from pluristats.plot.theme import MARKERS, PALETTE, safe, style
+
+__all__ = [
+    "MARKERS",
+    "PALETTE",
+    "describe_disagreement",
+    "describe_forest",
+    "describe_ladder",
+    "describe_levels",
+    "describe_missingness",
+    "describe_rating_distributions",
+    "describe_residuals",
+    "disagreement",
+    "display_label",
+    "forest",
+    "ladder",
+    "levels",
+    "missingness",
+    "rating_distributions",
+    "residuals",
+    "safe",
+    "style",
+]

@@ -81,9 +81,10 @@ def krippendorff_alpha(matrix: ArrayLike | pd.DataFrame | Study, metric: Metric 
     elif metric in ("ordinal", "interval"):
         from scipy import stats
 
-        x = np.asarray(stats.rankdata(values) if metric == "ordinal" else values, dtype=np.float64)
-        x = x - x.mean()  # so that squares of ratings far from 0 keep their digits
-        within = 2.0 * m * np.bincount(unit, weights=(x - (np.bincount(unit, weights=x) / m)[unit]) ** 2)
+        scores: NDArray[np.float64] = np.asarray(stats.rankdata(values) if metric == "ordinal" else values, np.float64)
+        x = scores - float(scores.mean())  # centred: squares of large ratings keep their digits
+        deviation = x - (np.bincount(unit, weights=x) / m)[unit]
+        within = (2 * m * np.bincount(unit, weights=deviation**2)).astype(np.float64)
         overall = float(2.0 * n * np.sum(x**2))
     else:
         raise ValueError(f"metric is 'interval', 'ordinal' or 'nominal', not {metric!r}.")

@@ -14,6 +14,9 @@ from pluristats.study import Study
 Array = NDArray[np.float64]
 
 MEASURES = ("variance", "entropy")
+FEWEST_PROMPTS = 5
+"""A bootstrap over fewer prompts gives intervals that are far too narrow (two prompts: the two values)."""
+
 # Levels such as 0.1 + 0.2 must count as 0.3.
 _TOLERANCE = 1e-9
 
@@ -47,7 +50,7 @@ class HarmLevels:
         One row a level, ascending: ``harm_level``, ``prompts``, ``without_variance`` (prompts with fewer than two
         ratings; they are not in the means of variance and entropy), ``ratings``, ``mean`` (of all its ratings),
         ``variance`` and ``entropy`` (means over its prompts) with ``variance_low``, ``variance_high``,
-        ``entropy_low``, ``entropy_high`` (bootstrap interval; NaN with one prompt).
+        ``entropy_low``, ``entropy_high`` (bootstrap interval; NaN with fewer than five prompts).
     claim
         One row a measure: ``measure``, ``inside`` and ``outside`` (mean over prompts at levels ``low`` to ``high``
         and elsewhere), ``difference``, ``p_value`` (permutation, two-sided), ``prompts_inside``, ``prompts_outside``.
@@ -181,7 +184,7 @@ def _level(
 def bootstrap_mean(
     values: Array, rng: np.random.Generator, resamples: int = 2000, conf_level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean (Efron & Tibshirani 1993, ch. 13); NaN for fewer than two values.
+    """Percentile bootstrap interval of a mean (Efron & Tibshirani 1993, ch. 13); NaN for fewer than five values.
 
     Parameters
     ----------
@@ -190,7 +193,7 @@ def bootstrap_mean(
     rng, resamples, conf_level
         Random numbers, number of resamples, coverage.
     """
-    if values.size < 2:
+    if values.size < FEWEST_PROMPTS:
         return float("nan"), float("nan")
     draws = np.sort(values)[rng.integers(0, values.size, (resamples, values.size))]
     low, high = np.quantile(draws.mean(axis=1), [0.5 - conf_level / 2, 0.5 + conf_level / 2])
