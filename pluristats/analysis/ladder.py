@@ -110,7 +110,7 @@ def bic_ladder(
     Ladder
         ``table`` has ``model`` ("null", "1" … "6"), ``terms``, ``nobs``, ``n_candidates``, ``n_params``, ``penalty``,
         ``loglik``, ``bic``, ``delta_bic`` (against the row above; missing for the null), ``delta_bic_null`` (against
-        the null), ``same_rows`` (whether those two comparisons are between the same rows); a mixed ladder also
+        the null), ``same_rows`` and ``same_rows_null`` (whether each compares the same rows); a mixed ladder also
         ``bic_hybrid``, ``delta_bic_hybrid``, ``singular``, and the likelihood-ratio test against the model it extends:
         ``lrt_against``, ``lrt_chisq``, ``lrt_df``, ``lrt_p``.
 
@@ -209,10 +209,8 @@ def _with_deltas(table: pd.DataFrame, rows: list[np.ndarray]) -> pd.DataFrame:
     table.loc[0, "delta_bic_null"] = np.nan
     if "bic_hybrid" in table:
         table["delta_bic_hybrid"] = table["bic_hybrid"].diff()
-    table["same_rows"] = [
-        np.array_equal(own, rows[0]) and np.array_equal(own, above)
-        for own, above in zip(rows, [rows[0], *rows[:-1]], strict=True)
-    ]
+    table["same_rows"] = [np.array_equal(own, above) for own, above in zip(rows, [rows[0], *rows[:-1]], strict=True)]
+    table["same_rows_null"] = [np.array_equal(own, rows[0]) for own in rows]
     return table
 
 

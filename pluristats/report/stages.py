@@ -55,8 +55,20 @@ class Stage:
 # Order is the report's order; a stage stands after those whose files it reads.
 STAGES: tuple[Stage, ...] = (
     Stage("study", "The study and its disagreement", "01_study.ipynb"),
-    Stage("regressions", "What predicts a rating (RQ1–RQ3)", "04_regressions.ipynb"),
-    Stage("ladder", "Which kind of information helps most (RQ4)", "05_ladder.ipynb"),
+    Stage(
+        "regressions",
+        "What predicts a rating (RQ1–RQ3)",
+        "04_regressions.ipynb",
+        outputs=("tables/overview.csv",),
+        parameters={"penalty": "bic"},
+    ),
+    Stage(
+        "ladder",
+        "Which kind of information helps most (RQ4)",
+        "05_ladder.ipynb",
+        outputs=("tables/own-rows.csv", "tables/common-rows.csv", "tables/ledger.csv"),
+        parameters={"penalty": "bic"},
+    ),
 )
 
 
