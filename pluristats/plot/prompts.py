@@ -95,20 +95,20 @@ def describe_disagreement(
     low, high = scale if scale is not None else (mean.min(), mean.max())
     edges = np.linspace(low, high, 4)
     third = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, 2)
-    medians = [number(float(spread[third == k].median())) for k in range(3)]
-    text.append(
-        f"Median over prompts with a mean in the lower, middle and upper third of the range: {', '.join(medians[:2])} "
-        f"and {medians[2]}."
-    )
+    names = ("lower", "middle", "upper")
+    medians = [f"{name} {_median(spread[third == k])}" for k, name in enumerate(names) if (third == k).any()]
+    text.append(f"Median by third of the range in which a prompt's mean lies: {'; '.join(medians)}.")
     by_band = [
-        f"{name}: {number(float(table.loc[rows, measure].median()))} ({count(int(rows.sum()), 'prompt')})"
-        for name, rows, _, _ in _bands(table, middle)
-        if rows.any()
+        f"{name} {_median(drawn.loc[rows, measure])}" for name, rows, _, _ in _bands(drawn, middle) if rows.any()
     ]
     text.append(f"Median by harm level: {'; '.join(by_band)}.")
     if len(drawn) < len(table):
         text.append(f"{count(len(table) - len(drawn), 'prompt')} without a value not drawn.")
     return " ".join(text)
+
+
+def _median(values: pd.Series) -> str:
+    return f"{number(float(values.median()))} ({count(len(values), 'prompt')})"
 
 
 def _bands(table: pd.DataFrame, middle: tuple[float, float]) -> list[tuple[str, pd.Series, str, str]]:
