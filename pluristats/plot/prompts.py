@@ -120,5 +120,5 @@ def _bands(table: pd.DataFrame, middle: tuple[float, float]) -> list[tuple[str, 
         (f"level below {low:g}", (level < low) & ~inside, BLUE, "o"),
         (f"level {low:g} to {high:g}", inside, ORANGE, "^"),
         (f"level above {high:g}", (level > high) & ~inside, GREEN, "s"),
-        ("no level", level.isna(), GREY, "x"),
+        ("no harm level", level.isna(), GREY, "D"),
     ]

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.path import Path
 from scipy import stats
 
 from pluristats import plot
@@ -75,8 +76,11 @@ def test_disagreement_in_words(prompts):
 
 def test_disagreement_without_levels_or_values(prompts):
     unknown = prompts.assign(harm_level=NAN)
-    assert legend(plot.disagreement(unknown))[0] == "no level (4 prompts)"
-    assert "no level 22.8 (4 prompts)" in plot.describe_disagreement(unknown)
+    ax = plot.disagreement(unknown)
+    (points_,) = ax.collections
+    assert len(points_.get_facecolor()) and points_.get_paths()[0].codes[-1] == Path.CLOSEPOLY  # filled, so visible
+    assert legend(ax)[0] == "no harm level (4 prompts)"
+    assert "no harm level 22.8 (4 prompts)" in plot.describe_disagreement(unknown)
     assert "no prompt has" in plot.describe_disagreement(prompts.assign(sd=NAN))
 
 
