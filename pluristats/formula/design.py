@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,14 @@ from numpy.typing import NDArray
 
 from pluristats.engine.result import Array, Factor
 from pluristats.errors import FitError, FormulaError
+from pluristats.formula.columns import (
+    columns_inside,
+    fixed_columns,
+    plain_columns,
+    rebuilt_columns,
+    refuse_infinite,
+    response_column,
+)
 from pluristats.formula.expand import FixedTerm, expand_fixed
 from pluristats.formula.parse import ParsedFormula, RandomTerm, names_in, parse_formula
 
@@ -67,12 +76,20 @@ class Design:
         Raises
         ------
         FormulaError
-            A column that the fixed part needs is missing from ``new``.
+            A column that the fixed part needs is missing from ``new`` or has another type there.
+        FitError
+            A category that the fit has not seen, or a value that is not finite.
         """
-        needed = [c for term in self.terms for c, plain in zip(term.factors, term.lookup, strict=True) if plain]
-        _require(new, needed, "the new data")
-        columns = _columns(self.terms, new, self.spec)[0]
+        _require(new, plain_columns(self.terms), "the new data")
+        inputs = self.fixed_inputs(new)
+        _refuse_namesakes(new, inputs)
+        columns = rebuilt_columns(self.terms, self.spec, new[inputs])
         return columns if self.subset_of is None else columns[:, self.subset_of]
+
+    def fixed_inputs(self, new: pd.DataFrame) -> list[str]:
+        """Columns of ``new`` that the fixed part reads."""
+        plain = [c for c in plain_columns(self.terms) if c in new.columns]
+        return list(dict.fromkeys([*plain, *columns_inside(self.terms, new)]))
 
     def subset(self, columns: NDArray[np.intp]) -> Design:
         """The same rows with some of the fixed columns."""
@@ -96,9 +113,10 @@ def build_design(formula: str, data: pd.DataFrame, groups: Mapping[str, Sequence
     Raises
     ------
     FormulaError
-        Unknown names, a response that is not numeric, a group named like a column.
+        Unknown names, a response that is not numeric, a group named like a column, a column that is neither numbers
+        nor categories, several columns with one name.
     FitError
-        Infinite values, or no rows left.
+        Infinite values, given or made by an expression, or no rows left.
     """
     groups = groups or {}
     both = [name for name in groups if name in data.columns]
@@ -116,21 +134,39 @@ def build_design(formula: str, data: pd.DataFrame, groups: Mapping[str, Sequence
         raise FitError(f"No rows are left to fit: {worst}.")
     if len(rows) < len(frame):
         frame = frame.iloc[rows]
-    _refuse_infinite(frame)
-    y = _response(parsed.response, frame)
-    x, names, spec = _columns(terms, frame, None)
+    refuse_infinite(frame)
+    y = response_column(parsed.response, frame)
+    x, names, spec = fixed_columns(terms, frame)
     factors = tuple(grouping_factor(term, frame) for term in parsed.random)
     return Design(parsed, terms, rows, len(data), dropped, y, x, names, factors, spec)
 
 
 def grouping_factor(term: RandomTerm, frame: pd.DataFrame) -> Factor:
-    """Levels that occur in ``frame`` of a random term's grouping variable or interaction."""
+    """Levels that occur in ``frame`` of a random term's grouping variable or interaction.
+
+    Raises
+    ------
+    FormulaError
+        Two combinations of an interaction that would have one label ("x:y" and "z", "x" and "y:z").
+    """
     codes, levels = _factorise(frame[term.group[0]])
+    if len(term.group) > 1:
+        levels = [_label(level) for level in levels]
     for name in term.group[1:]:
         inner, labels = _factorise(frame[name])
         pairs, codes = np.unique(codes * len(labels) + inner, return_inverse=True)
-        levels = [f"{levels[pair // len(labels)]}:{labels[pair % len(labels)]}" for pair in pairs]
+        levels = [f"{levels[pair // len(labels)]}:{_label(labels[pair % len(labels)])}" for pair in pairs]
+        if len(set(levels)) < len(levels):
+            twice = next(level for level, count in Counter(levels).items() if count > 1)
+            raise FormulaError(
+                f"Two combinations of {term.name} would both be called {twice!r}; make one column of them instead."
+            )
     return Factor(term.name, codes.reshape(-1).astype(np.intp), tuple(levels))
+
+
+def _label(level: Any) -> str:
+    """A level as text; 2.0 is "2", so that a column of whole numbers with gaps keeps its labels."""
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
 
 def _factorise(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
@@ -145,16 +181,23 @@ def _factorise(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
 
 def _used_columns(parsed: ParsedFormula, terms: tuple[FixedTerm, ...], data: pd.DataFrame) -> list[str]:
     """Columns that the model reads, each once; every plain name must exist."""
-    plain = [c for term in terms for c, lookup in zip(term.factors, term.lookup, strict=True) if lookup]
+    plain = plain_columns(terms)
     grouping = [name for term in parsed.random for name in term.group]
     bars = [n for t in parsed.random if not t.intercept_only for n in names_in(t.coefficients)]
     _require(data, [*plain, *grouping, *bars], "the data")
-    expressions = [parsed.response]
-    expressions += [c for term in terms for c, lookup in zip(term.factors, term.lookup, strict=True) if not lookup]
-    inside = [name for e in expressions for name in names_in(e) if name in data.columns]
-    if not any(name in data.columns for name in names_in(parsed.response)):
+    response = parsed.response.strip("`")
+    inside = [response] if response in data.columns else [n for n in names_in(response) if n in data.columns]
+    if not inside:
         raise FormulaError(f"The response {parsed.response!r} names no column of the data.")
-    return list(dict.fromkeys([*inside, *plain, *grouping, *bars]))
+    used = list(dict.fromkeys([*inside, *columns_inside(terms, data), *plain, *grouping, *bars]))
+    _refuse_namesakes(data, used)
+    return used
+
+
+def _refuse_namesakes(data: pd.DataFrame, names: Sequence[str]) -> None:
+    twice = [name for name in names if isinstance(data[name], pd.DataFrame)]
+    if twice:
+        raise FormulaError(f"The data have several columns called {twice[0]!r}; rename all but one.")
 
 
 def _require(data: pd.DataFrame, names: Sequence[str], where: str) -> None:
@@ -162,65 +205,3 @@ def _require(data: pd.DataFrame, names: Sequence[str], where: str) -> None:
     if unknown:
         shown = ", ".join(map(str, data.columns[:12])) + (", …" if len(data.columns) > 12 else "")
         raise FormulaError(f"The formula names {unknown[0]!r}, which is not in {where} (columns: {shown}).")
-
-
-def _refuse_infinite(frame: pd.DataFrame) -> None:
-    for name in frame.select_dtypes("number"):
-        infinite = np.isinf(frame[name].to_numpy(dtype=float))
-        if infinite.any():
-            row = frame.index[int(np.argmax(infinite))]
-            raise FitError(f"Column {name!r} holds an infinite value in row {row!r}; mend or remove that row.")
-
-
-def _response(response: str, frame: pd.DataFrame) -> Array:
-    name = response.strip("`")
-    if name in frame.columns:
-        column = frame[name]
-    else:
-        from formulaic import model_matrix
-
-        column = model_matrix(f"0 + {response}", frame, context={"np": np}).iloc[:, 0]
-    if not pd.api.types.is_numeric_dtype(column):
-        raise FormulaError(f"The response {response!r} is not numeric (its type is {column.dtype}).")
-    return np.ascontiguousarray(column.to_numpy(dtype=float))
-
-
-def _columns(terms: tuple[FixedTerm, ...], frame: pd.DataFrame, spec: Any) -> tuple[Array, tuple[str, ...], Any]:
-    """Fixed columns: products of numeric columns directly, everything else by formulaic."""
-    plain = all(all(term.lookup) for term in terms)
-    if spec is None and plain and all(_is_number(frame[c]) for term in terms for c in term.factors):
-        return _numeric_columns(terms, frame), tuple(term.name for term in terms), None
-    from formulaic import Formula
-    from formulaic.parser.types import Factor as FormulaicFactor
-    from formulaic.parser.types import Term
-
-    if spec is None:
-        built = [Term([FormulaicFactor(c, eval_method=how) for c, how in _factor_pairs(term)]) for term in terms]
-        matrix = Formula(built).get_model_matrix(frame, context={"np": np}, na_action="raise")
-    else:
-        matrix = spec.get_model_matrix(frame, context={"np": np})
-    names = tuple("(Intercept)" if name == "Intercept" else str(name) for name in matrix.columns)
-    return np.asfortranarray(matrix.to_numpy(dtype=float)), names, matrix.model_spec
-
-
-def _factor_pairs(term: FixedTerm) -> list[tuple[str, str]]:
-    pairs = [(c, "lookup" if plain else "python") for c, plain in zip(term.factors, term.lookup, strict=True)]
-    return pairs or [("1", "literal")]
-
-
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-
-
-def _numeric_columns(terms: tuple[FixedTerm, ...], frame: pd.DataFrame) -> Array:
-    names = dict.fromkeys(c for term in terms for c in term.factors)
-    values = {c: frame[c].to_numpy(dtype=float) for c in names}
-    x = np.empty((len(frame), len(terms)), order="F")
-    for j, term in enumerate(terms):
-        if not term.factors:
-            x[:, j] = 1.0
-            continue
-        x[:, j] = values[term.factors[0]]
-        for c in term.factors[1:]:
-            x[:, j] *= values[c]
-    return x

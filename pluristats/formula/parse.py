@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from pluristats.errors import FormulaError
 
-_NAME = re.compile(r"`[^`]+`|[A-Za-z_.][\w.]*")
+# A name of the data: back-quoted, or a word that does not begin with a digit.
+_NAME = re.compile(r"`[^`]+`|(?!\d)[\w.]+")
+_QUOTED = re.compile(r"`[^`]+`|\"[^\"]*\"|'[^']*'")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class RandomTerm:
         return ":".join(self.group)
 
     def __str__(self) -> str:
-        return f"({self.coefficients} {'|' if self.correlated else '||'} {self.name})"
+        group = ":".join(name if re.fullmatch(r"[^\W\d][\w.]*", name) else f"`{name}`" for name in self.group)
+        return f"({self.coefficients} {'|' if self.correlated else '||'} {group})"
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,16 @@ class ParsedFormula:
         As written.
     response
         Left of the tilde.
-    added, removed
-        Pieces of the fixed part with plus and minus before them, as written ("traits:actions", "1").
+    pieces
+        (sign, piece) of the fixed part in the order written: ("+", "traits:actions"), ("-", "1"). A sum in
+        parentheses after a plus is taken apart too.
     random
         Random terms, nesting expanded: ``(1|a/b)`` is ``(1|b:a) + (1|a)``.
     """
 
     text: str
     response: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    pieces: tuple[tuple[str, str], ...]
     random: tuple[RandomTerm, ...]
 
 
@@ -72,79 +75,149 @@ def parse_formula(text: str) -> ParsedFormula:
     ------
     FormulaError
         No or several tildes, no response, unbalanced parentheses, a bar outside parentheses, a grouping that is
-        not a name, ``a:b`` or ``a/b``.
+        not a name, ``a:b`` or ``a/b``, or two random terms with one grouping factor.
     """
-    if text.count("~") != 1:
+    masked, quoted = mask_quoted(text)
+    if masked.count("~") != 1:
         raise FormulaError(f"A formula has one ~ between response and terms, as in 'y ~ x + (1|g)'; got {text!r}.")
-    response, right = (side.strip() for side in text.split("~"))
+    if "`" in masked:
+        raise FormulaError(f"Parentheses or back-quotes do not close in {text!r}.")
+    response, right = (side.strip() for side in masked.split("~"))
     if not response:
         raise FormulaError(f"The formula {text!r} names no response before the ~.")
     if not right:
         raise FormulaError(f"The formula {text!r} has no terms after the ~; write 1 for the intercept alone.")
-    added: list[str] = []
-    removed: list[str] = []
+    pieces: list[tuple[str, str]] = []
     random: list[RandomTerm] = []
     for sign, piece in _top_level_sum(right, text):
-        inner = piece[1:-1] if piece.startswith("(") and piece.endswith(")") else ""
         if "|" in piece:
-            if "|" not in inner or sign == "-":
-                raise FormulaError(f"Write the random term {piece!r} in parentheses after a plus: + (1|group).")
-            random.extend(_random_terms(inner, piece))
+            if not (_enclosed(piece) and sign == "+"):
+                shown = unmask(piece, quoted)
+                raise FormulaError(f"Write the random term {shown!r} in parentheses after a plus: + (1|group).")
+            random.extend(_random_terms(piece, quoted))
         else:
-            (added if sign == "+" else removed).append(piece)
-    names = [str(term) for term in random]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise FormulaError(f"Random term {sorted(twice)[0]} stands twice in the formula; leave one out.")
-    return ParsedFormula(text, response, tuple(added), tuple(removed), tuple(random))
+            pieces.append((sign, unmask(piece, quoted)))
+    _refuse_twice(random)
+    return ParsedFormula(text, unmask(response, quoted), tuple(pieces), tuple(random))
+
+
+def mask_quoted(text: str) -> tuple[str, dict[str, str]]:
+    """Replace back-quoted names and string literals by plain names that occur nowhere else in ``text``.
+
+    Returns
+    -------
+    tuple
+        The masked text, and what each mask stands for, quotes included.
+    """
+    prefix = "quoted"
+    while prefix in text:
+        prefix += "_"
+    masks: dict[str, str] = {}
+
+    def mask(match: re.Match[str]) -> str:
+        key = f"{prefix}{len(masks)}x"
+        masks[key] = match.group()
+        return key
+
+    return _QUOTED.sub(mask, text), masks
+
+
+def unmask(text: str, masks: dict[str, str]) -> str:
+    """Undo :func:`mask_quoted` in a part of the masked text."""
+    for key, original in masks.items():
+        text = text.replace(key, original)
+    return text
 
 
 def names_in(expression: str) -> list[str]:
-    """Names in an expression, back-quotes removed, in order, with repeats."""
-    return [m.group().strip("`") for m in _NAME.finditer(expression)]
+    """Names in an expression, back-quotes removed, in order, with repeats; no functions, keywords or strings.
+
+    Of ``np.log(x)`` that is ``np`` and ``x``, of ``x.clip(0)`` it is ``x``.
+    """
+    masked, quoted = mask_quoted(expression)
+    names = []
+    for match in _NAME.finditer(masked):
+        name = unmask(match.group(), quoted)
+        after = masked[match.end() :].lstrip()
+        if name[0] in "\"'" or (after.startswith("=") and not after.startswith("==")):
+            continue
+        if after.startswith("("):
+            name = name.rpartition(".")[0]
+        if name:
+            names.append(name.strip("`"))
+    return names
 
 
 def _top_level_sum(right: str, text: str) -> list[tuple[str, str]]:
-    """Pieces of a sum with their signs; plus and minus inside parentheses or back-quotes do not split."""
+    """Pieces of a sum with their signs; plus and minus inside parentheses do not split."""
     pieces: list[tuple[str, str]] = []
-    depth, sign, current, quoted = 0, "+", "", False
+    depth, sign, current = 0, "+", ""
     for char in right:
-        if char == "`":
-            quoted = not quoted
-        if not quoted:
-            depth += (char in "([{") - (char in ")]}")
-            if depth < 0:
-                break
-            if depth == 0 and char in "+-":
-                if current.strip():
-                    pieces.append((sign, current.strip()))
-                    sign = char
-                elif char == "-":
-                    sign = "-" if sign == "+" else "+"
-                current = ""
-                continue
+        depth += (char in "([{") - (char in ")]}")
+        if depth < 0:
+            break
+        if depth == 0 and char in "+-":
+            if current.strip():
+                pieces.append((sign, current.strip()))
+                sign = char
+            elif char == "-":
+                sign = "-" if sign == "+" else "+"
+            current = ""
+            continue
         current += char
-    if depth != 0 or quoted:
+    if depth != 0:
         raise FormulaError(f"Parentheses or back-quotes do not close in {text!r}.")
     if not current.strip():
         raise FormulaError(f"The formula {text!r} ends in a sign without a term.")
-    return [*pieces, (sign, current.strip())]
+    pieces.append((sign, current.strip()))
+    flat: list[tuple[str, str]] = []
+    for sign, piece in pieces:
+        inner = piece[1:-1]
+        if sign == "+" and _enclosed(piece) and "|" not in inner and inner.strip():
+            flat.extend(_top_level_sum(inner, text))
+        else:
+            flat.append((sign, piece))
+    return flat
 
 
-def _random_terms(inner: str, piece: str) -> list[RandomTerm]:
-    """``1|a/b`` as its random terms."""
-    left, _, group = inner.partition("|")
+def _enclosed(piece: str) -> bool:
+    """Whether the parenthesis that opens the piece is closed by its end."""
+    depth = 0
+    for i, char in enumerate(piece):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return char == ")" and i == len(piece) - 1
+    return False
+
+
+def _random_terms(piece: str, quoted: dict[str, str]) -> list[RandomTerm]:
+    """``(1|a/b)`` as its random terms."""
+    left, _, group = piece[1:-1].partition("|")
     correlated = not group.startswith("|")
-    group = group.lstrip("|").strip()
-    coefficients = re.sub(r"\s+", " ", left.strip())
+    group = group.removeprefix("|").strip()
+    coefficients = re.sub(r"\s+", " ", unmask(left, quoted).strip())
     if not coefficients or "|" in group:
-        raise FormulaError(f"The random term {piece!r} is not of the form (1|group).")
+        raise FormulaError(f"The random term {unmask(piece, quoted)!r} is not of the form (1|group).")
     slashed = [part.strip() for part in group.split("/")]
-    paths = [tuple(name.strip() for name in part.split(":")) for part in slashed]
+    paths = [tuple(unmask(name.strip(), quoted) for name in part.split(":")) for part in slashed]
     if not all(_NAME.fullmatch(name) for path in paths for name in path):
         raise FormulaError(
-            f"The grouping {group!r} in {piece!r} must be a column name, an interaction a:b or a nesting a/b."
+            f"The grouping {unmask(group, quoted)!r} in {unmask(piece, quoted)!r} must be a column name, "
+            "an interaction a:b or a nesting a/b."
         )
     paths = [tuple(name.strip("`") for name in path) for path in paths]
     nested = [tuple(n for path in reversed(paths[: i + 1]) for n in path) for i in range(len(paths))]
-    return [RandomTerm(coefficients, path, correlated) for path in reversed(nested)]
+    # A double bar takes correlations away, of which a lone intercept has none.
+    return [RandomTerm(coefficients, path, correlated or coefficients == "1") for path in reversed(nested)]
+
+
+def _refuse_twice(random: list[RandomTerm]) -> None:
+    """One grouping factor cannot have two intercepts, nor two factors one name."""
+    for i, term in enumerate(random):
+        for other in random[:i]:
+            if str(term) == str(other):
+                raise FormulaError(f"Random term {term} stands twice in the formula; leave one out.")
+            if term.intercept_only and other.intercept_only and set(term.group) == set(other.group):
+                raise FormulaError(f"Random terms {other} and {term} have the same groups; leave one out.")
+            if term.name == other.name and term.group != other.group:
+                raise FormulaError(f"Random terms {other} and {term} are both called {term.name!r}; rename a column.")

@@ -26,8 +26,7 @@ def predict_rows(design: Design, result: EngineFit, new: pd.DataFrame, *, new_le
     """Xβ (+ Σ_k b_k) of the rows of ``new``; see :meth:`pluristats.models.fit.LmerFit.predict`."""
     if new_levels not in ("error", "population", "nan"):
         raise ValueError(f"new_levels is 'error', 'population' or 'nan', not {new_levels!r}.")
-    used = {c for term in design.terms for c, plain in zip(term.factors, term.lookup, strict=True) if plain}
-    known = [c for c in used if c in new.columns]
+    known = design.fixed_inputs(new)
     whole = ~new[known].isna().any(axis=1).to_numpy() if known else np.ones(len(new), dtype=bool)
     if not whole.all():
         warnings.warn(

@@ -1,0 +1,191 @@
+"""Build fixed-effect columns and the response: numbers directly, everything else by formulaic."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pluristats.engine.result import Array
+from pluristats.errors import FitError, FormulaError
+from pluristats.formula.expand import FixedTerm
+from pluristats.formula.parse import names_in
+
+# What an object column may hold that would silently become one category a value.
+_NO_CATEGORIES = frozenset(
+    ("integer", "floating", "mixed-integer-float", "decimal", "complex", "datetime", "date", "timedelta")
+)
+
+
+def fixed_columns(terms: Sequence[FixedTerm], frame: pd.DataFrame) -> tuple[Array, tuple[str, ...], Any]:
+    """Columns of the terms, their names, and formulaic's specification where it built them (else None).
+
+    Products of numeric columns are formed directly; with any other column or an expression in the formula, formulaic
+    builds all of them.
+
+    Raises
+    ------
+    FormulaError
+        A column of a type that is neither number nor category, an expression that cannot be evaluated, two columns
+        with one name.
+    FitError
+        A column that is not finite somewhere.
+    """
+    for name in plain_columns(terms):
+        _refuse_type(frame[name], name)
+    if all(all(term.lookup) for term in terms) and all(_is_number(frame[c]) for c in plain_columns(terms)):
+        names = tuple(term.name for term in terms)
+        return _finite(_numeric_columns(terms, frame), names, frame.index), names, None
+    from formulaic import Formula
+    from formulaic.parser.types import Factor as FormulaicFactor
+    from formulaic.parser.types import Term
+
+    built = [Term([FormulaicFactor(c, eval_method=how) for c, how in _factor_pairs(term)]) for term in terms]
+    matrix = _materialise(Formula(built), frame, "The fixed part")
+    labels = [str(c) for part in matrix.model_spec.structure for c in part.columns]
+    twice = [label for label in labels if labels.count(label) > 1]
+    if twice:  # formulaic would keep only one of them
+        raise FormulaError(f"Two fixed columns would both be called {twice[0]!r}; rename a column of the data.")
+    first = terms[0].factors if terms else ("",)
+    names = tuple("(Intercept)" if j == 0 and not first else str(name) for j, name in enumerate(matrix.columns))
+    x = np.asfortranarray(matrix.to_numpy(dtype=float))
+    return _finite(x, names, frame.index), names, matrix.model_spec
+
+
+def rebuilt_columns(terms: Sequence[FixedTerm], spec: Any, new: pd.DataFrame) -> Array:
+    """The columns of :func:`fixed_columns` for other rows without missing values, shape (m, p).
+
+    Raises
+    ------
+    FormulaError
+        A column that was a number in the fit and is none here.
+    FitError
+        A category that the fit has not seen, or a value that is not finite.
+    """
+    if spec is None:
+        for name in plain_columns(terms):
+            if not _is_number(new[name]):
+                raise FormulaError(
+                    f"Column {name!r} was a number in the fit and is {new[name].dtype} in the new data; convert it."
+                )
+        return _finite(_numeric_columns(terms, new), tuple(term.name for term in terms), new.index)
+    for factor, (_, state) in spec.encoder_state.items():
+        known = state.get("categories") if isinstance(state, dict) else None
+        if known is not None and str(factor) in new.columns:
+            unseen = ~new[str(factor)].isin(list(known)).to_numpy()
+            if unseen.any():
+                at = int(np.argmax(unseen))
+                raise FitError(
+                    f"Row {new.index[at]!r} has {new[str(factor)].iloc[at]!r} in column {str(factor)!r}, a category "
+                    "that the fit has not seen; leave such rows out."
+                )
+    matrix = _materialise(spec, new, "The fixed part")
+    return _finite(matrix.to_numpy(dtype=float), tuple(map(str, matrix.columns)), new.index)
+
+
+def response_column(response: str, frame: pd.DataFrame) -> Array:
+    """The response: a column, or a Python expression of columns such as ``log(y)`` or ``a + b``, shape (n,).
+
+    Raises
+    ------
+    FormulaError
+        It is not numeric (true and false count as 1 and 0), or cannot be evaluated.
+    FitError
+        It is not finite somewhere.
+    """
+    name = response.strip("`")
+    if name in frame.columns:
+        column = frame[name]
+    else:
+        from formulaic import Formula
+        from formulaic.parser.types import Factor as FormulaicFactor
+        from formulaic.parser.types import Term
+
+        whole = Formula([Term([FormulaicFactor(response, eval_method="python")])])
+        matrix = _materialise(whole, frame, "The response")
+        if matrix.shape[1] != 1:
+            raise FormulaError(f"The response {response!r} is {matrix.shape[1]} columns, not one number a row.")
+        column = matrix.iloc[:, 0]
+    if not pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "c":
+        raise FormulaError(f"The response {response!r} is not numeric (its type is {column.dtype}).")
+    y = np.array(column.to_numpy(dtype=float))
+    return _finite(y[:, None], (response,), frame.index)[:, 0]
+
+
+def plain_columns(terms: Sequence[FixedTerm]) -> list[str]:
+    """Columns that the terms name outright, each once."""
+    pairs = (pair for term in terms for pair in zip(term.factors, term.lookup, strict=True))
+    return list(dict.fromkeys(c for c, plain in pairs if plain))
+
+
+def columns_inside(terms: Sequence[FixedTerm], data: pd.DataFrame) -> list[str]:
+    """Columns of ``data`` that the terms' expressions name, each once."""
+    pairs = (pair for term in terms for pair in zip(term.factors, term.lookup, strict=True))
+    inside = (name for c, plain in pairs if not plain for name in names_in(c))
+    return list(dict.fromkeys(name for name in inside if name in data.columns))
+
+
+def refuse_infinite(frame: pd.DataFrame) -> None:
+    """Refuse infinite numbers by column and row."""
+    for name in frame.columns:
+        if _is_number(frame[name]) and frame[name].dtype.kind != "c":
+            infinite = np.isinf(frame[name].to_numpy(dtype=float, na_value=np.nan))
+            if infinite.any():
+                row = frame.index[int(np.argmax(infinite))]
+                raise FitError(f"Column {name!r} holds an infinite value in row {row!r}; mend or remove that row.")
+
+
+def _materialise(formula: Any, frame: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Matrix of formulaic; missing results are left to :func:`_finite`, other trouble is one sentence."""
+    from formulaic.errors import DataMismatchWarning
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)  # log(-1): _finite names the row
+            warnings.simplefilter("error", DataMismatchWarning)
+            return formula.get_model_matrix(frame, context={"np": np}, na_action="ignore")
+    except Exception as error:  # whatever a user's expression raises
+        raise FormulaError(f"{what} cannot be evaluated: {str(error).splitlines()[0]}") from error
+
+
+def _finite(x: Array, names: Sequence[str], index: pd.Index) -> Array:
+    """``x`` where all is finite, else an error that names column and row."""
+    good = np.isfinite(x)
+    if not good.all():
+        row, column = (int(i) for i in np.argwhere(~good)[0])
+        raise FitError(f"{names[column]!r} is {x[row, column]} in row {index[row]!r}; mend or remove that row.")
+    return x
+
+
+def _factor_pairs(term: FixedTerm) -> list[tuple[str, str]]:
+    pairs = [(c, "lookup" if plain else "python") for c, plain in zip(term.factors, term.lookup, strict=True)]
+    return pairs or [("1", "literal")]
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _refuse_type(column: pd.Series, name: str) -> None:
+    """Refuse what is neither number nor category, and numbers stored as objects, which would become categories."""
+    kind = column.dtype.kind
+    held = pd.api.types.infer_dtype(column, skipna=True) if kind == "O" else ""
+    if kind in "cmM" or held in _NO_CATEGORIES:
+        shown = f"{column.dtype} ({held})" if held else str(column.dtype)
+        raise FormulaError(f"Column {name!r} is {shown}, neither numbers nor categories; convert it first.")
+
+
+def _numeric_columns(terms: Sequence[FixedTerm], frame: pd.DataFrame) -> Array:
+    values = {c: frame[c].to_numpy(dtype=float) for c in plain_columns(terms)}
+    x = np.empty((len(frame), len(terms)), order="F")
+    for j, term in enumerate(terms):
+        if not term.factors:
+            x[:, j] = 1.0
+            continue
+        x[:, j] = values[term.factors[0]]
+        for c in term.factors[1:]:
+            x[:, j] *= values[c]
+    return x
