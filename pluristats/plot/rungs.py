@@ -29,9 +29,10 @@ def ladder(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table
-        One row a specification and rung: ``spec``, ``model``, ``delta_bic`` (missing for the model that others are
-        compared with; not drawn), ``nobs`` (missing where not known), ``same_rows`` (whether both models of the
-        comparison have the same rows). The specification ``"published"`` is drawn as open diamonds.
+        One row a specification and rung: ``spec``, ``model`` (a number is shown as "Model 1"), ``delta_bic`` (missing
+        for the model that others are compared with; not drawn), ``nobs`` (missing where not known), ``same_rows``
+        (whether both models of the comparison have the same rows). The specification ``"published"`` is drawn as
+        open diamonds.
     ax
         Where to draw; a new figure when absent.
     """
@@ -58,7 +59,7 @@ def ladder(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         if not table["same_rows"].to_numpy(dtype=bool).all():
             handles.append(Patch(facecolor="white", edgecolor=GREY, hatch="////", label=_DIFFERENT))
         ax.axvline(0, color=INK, linewidth=1)
-        ax.set_yticks(range(len(models)), [safe(model) for model in models])
+        ax.set_yticks(range(len(models)), [safe(_model(model)) for model in models])
         ax.set_ylim(len(models) - 0.45, -0.55)  # first rung at the top
         ax.margins(x=0.26)  # room for the numbers
         ax.grid(visible=False, axis="y")
@@ -77,11 +78,16 @@ def describe_ladder(table: pd.DataFrame) -> str:
     for spec in dict.fromkeys(table["spec"].astype(str)):
         part = table[table["spec"].astype(str) == spec]
         steps = [
-            f"{model} {delta:+,.0f}" + ("" if same else " (different rows)")
+            f"{_model(model)} {delta:+,.0f}" + ("" if same else " (different rows)")
             for model, delta, same in zip(part["model"], part["delta_bic"], part["same_rows"], strict=True)
         ]
         text.append(f"{spec} ({'open markers' if spec == REFERENCE else 'bars'}): {'; '.join(steps)}.")
     return " ".join(text)
+
+
+def _model(name: object) -> str:
+    """Name of a rung for people: "Model 1" for one that is only called 1."""
+    return f"Model {name}" if str(name).isdigit() else str(name)
 
 
 def _rungs(table: pd.DataFrame) -> pd.DataFrame:

@@ -289,6 +289,12 @@ def test_ladder_on_the_same_rows_has_no_hatching(rungs):
     assert legend(ax) == ["common rows"]
 
 
+def test_rungs_that_are_numbers_are_called_models(rungs):
+    numbered = rungs.assign(model=rungs["model"].str.removeprefix("Model "))
+    assert [tick.get_text() for tick in plot.ladder(numbered).get_yticklabels()] == ["Model 1", "Model 2"]
+    assert plot.describe_ladder(numbered) == plot.describe_ladder(rungs)
+
+
 def test_ladder_in_words(rungs):
     text = plot.describe_ladder(rungs)
     assert "published procedure (bars): Model 1 -1,357 (different rows); Model 2 -600." in text
