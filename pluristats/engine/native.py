@@ -14,6 +14,8 @@ from pluristats.engine.result import Array, EngineFit, Factor, OptimizerRecord, 
 from pluristats.errors import FitError
 
 TOLERANCE = 1e-6
+# Share of the residual in the sum of squares below which rounding spoils it.
+_PERFECT = 1e-10
 NAME = "native Newton in log(theta^2)"
 
 
@@ -36,16 +38,17 @@ def fit(problem: Problem, *, reml: bool = True) -> EngineFit:
     ------
     FitError
         Non-finite input, constant response, a factor with one level or with a level for every row, no more rows
-        than columns, or a perfect fit.
+        than columns, variance components that the design cannot tell apart, or a perfect fit.
     """
     problem = _in_theta_order(problem)
     check(problem)
     cp = crossproducts(problem)
     if cp.n <= cp.p:
         raise FitError(f"{cp.n} rows cannot determine {cp.p} fixed effects; use fewer columns or more rows.")
-    pr = project(cp)
-    if pr.ymy <= 1e-12 * cp.yy:
+    if cp.yy == 0.0:
         raise FitError("The fixed effects reproduce the response exactly; there is nothing left to model.")
+    pr = project(cp)
+    check_identified(pr, [f.name for f in problem.factors], reml=reml)
     optimum = optimise(pr, reml=reml)
     return _wrap(problem, cp, pr, optimum, reml=reml)
 
@@ -61,8 +64,21 @@ def deviance(problem: Problem, theta: Array, *, reml: bool = True) -> float:
         Relative standard deviations in lme4's order, shape (K,).
     reml
         Which criterion.
+
+    Raises
+    ------
+    FitError
+        theta too large for double precision.
     """
-    return evaluate(projected(problem), np.asarray(theta, dtype=float), reml=reml).deviance
+    return deviance_at(projected(problem), np.asarray(theta, dtype=float), reml=reml)
+
+
+def deviance_at(pr: Projected, theta: Array, *, reml: bool) -> float:
+    """:func:`deviance` of cross-products at hand."""
+    try:
+        return evaluate(pr, theta, reml=reml).deviance
+    except np.linalg.LinAlgError as error:
+        raise FitError(f"The deviance cannot be computed at theta = {theta.tolist()}: {error}.") from error
 
 
 def projected(problem: Problem) -> Projected:
@@ -89,20 +105,46 @@ def moment_start(pr: Projected) -> Array:
     E y'My = σ²(n - p + Σ_l theta_l² tr Z_l'MZ_l). Estimates that are not positive start where a component hardly
     matters instead.
     """
-    slices, k_all = pr.slices, len(pr.slices)
-    if not k_all:
+    if not pr.slices:
         return np.zeros(0)
-    system, right = np.zeros((k_all + 1, k_all + 1)), np.zeros(k_all + 1)
+    right = np.array([*(pr.zmy[s] @ pr.zmy[s] for s in pr.slices), pr.ymy])
+    components = np.linalg.lstsq(_moments(pr.cm, pr.slices, pr.n - pr.p), right, rcond=None)[0]
+    residual = components[-1] if components[-1] > 0 else pr.ymy / (pr.n - pr.p)
+    small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
+    return np.sqrt(np.maximum(components[:-1] / residual, small))
+
+
+def _moments(c: Array, slices: tuple[slice, ...], n: int) -> Array:
+    """Inner products ⟨A_k, A_l⟩ = tr A_k A_l of A_k = Z_k Z_k' (k = 1…K) and A_0 = I, the last, from Z'Z (or Z'MZ)."""
+    out = np.empty((len(slices) + 1, len(slices) + 1))
     for k, s in enumerate(slices):
-        right[k] = pr.zmy[s] @ pr.zmy[s]
-        system[k, k_all] = system[k_all, k] = np.trace(pr.cm[s, s])
+        out[k, -1] = out[-1, k] = np.trace(c[s, s])
         for j, t in enumerate(slices):
-            system[k, j] = np.einsum("ij,ij->", pr.cm[s, t], pr.cm[s, t])
-    right[k_all], system[k_all, k_all] = pr.ymy, pr.n - pr.p
-    components = np.linalg.lstsq(system, right, rcond=None)[0]
-    residual = components[k_all] if components[k_all] > 0 else pr.ymy / (pr.n - pr.p)
-    small = np.array([(s.stop - s.start) / pr.n for s in slices])
-    return np.sqrt(np.maximum(components[:k_all] / residual, small))
+            out[k, j] = np.einsum("ij,ij->", c[s, t], c[s, t])
+    out[-1, -1] = n
+    return out
+
+
+def check_identified(pr: Projected, names: list[str], *, reml: bool) -> None:
+    """Refuse variance components of which the likelihood sees only a combination, by name.
+
+    V = σ²(I + Σ_k theta_k² Z_k Z_k') determines its components if these matrices (for REML seen through M) are linearly
+    independent; two factors with the same groups are not, and for REML a factor whose levels are fixed effects too.
+    """
+    c, n = (pr.cm, pr.n - pr.p) if reml else (pr.c, pr.n)
+    for s, name in zip(pr.slices, names, strict=True):
+        if np.trace(c[s, s]) <= 1e-10 * pr.counts[s].sum():
+            raise FitError(
+                f"The fixed effects determine every level of grouping factor {name!r}, so that REML cannot see its "
+                f"variance; leave out (1|{name}) or those fixed effects."
+            )
+    moments = _moments(c, pr.slices, n)
+    lengths = np.sqrt(np.diag(moments))
+    values, vectors = np.linalg.eigh(moments / np.outer(lengths, lengths))
+    if values[0] <= 1e-10:
+        named = [*(f"(1|{name})" for name in names), "the residual"]
+        mixed = " and ".join(label for label, weight in zip(named, vectors[:, 0], strict=True) if abs(weight) > 1e-3)
+        raise FitError(f"The variances of {mixed} cannot be told apart in these data; leave one random term out.")
 
 
 def check(problem: Problem) -> None:
@@ -143,8 +185,11 @@ def _in_theta_order(problem: Problem) -> Problem:
 def _wrap(problem: Problem, cp: Crossproducts, pr: Projected, optimum: Optimum, *, reml: bool) -> EngineFit:
     """Estimates in the units of the data, from the optimum of the standardised problem."""
     ev = optimum.at
-    if ev.rss <= 1e-12 * cp.yy:
-        raise FitError("The model reproduces the response exactly: the residual variance is zero.")
+    if not ev.rss > _PERFECT * cp.yy or (not optimum.converged and ev.rss <= 100 * _PERFECT * cp.yy):
+        raise FitError(
+            "The random effects reproduce what the fixed effects leave of the response to within 1e-5 of its spread; "
+            "the residual variance is zero or too small to estimate."
+        )
     lam = pr.spread(ev.theta)
     sigma = float(np.sqrt(ev.rss / (cp.n - cp.p if reml else cp.n)))
     beta = _solve(pr.root.T, pr.xy - pr.xz @ (lam * ev.u), lower=False)

@@ -82,7 +82,7 @@ def minimise(
     at = look(np.asarray(start, dtype=float))
     message = f"stopped after {max_evaluations} evaluations"
     converged = False
-    while len(trace) < max_evaluations:
+    while len(trace) < max_evaluations and np.isfinite(at.deviance):
         at = _try_zeros(at, look, slope_at_zero, small)
         free = at.theta > 0
         if np.abs(at.gradient[free]).max(initial=0.0) <= tol:
@@ -95,12 +95,16 @@ def minimise(
             at = look(theta)
             continue
         better = _newton_step(at, look, free, max_evaluations - len(trace))
+        if better is None and len(trace) >= max_evaluations:
+            break
         if better is None:
             message = "no step lowers the deviance"
             # At the limit of double precision the gradient may stay just above the tolerance.
             converged = bool(np.abs(at.gradient[free]).max() <= 1e3 * tol)
             break
         at = better
+    if not np.isfinite(at.deviance):
+        message = "the deviance is not finite"
     return Optimum(at, converged, message, len(trace), tuple(trace))
 
 

@@ -2,7 +2,8 @@
 
 Notation: Λ = diag(theta_k, repeated q_k times), C = Z'Z, C_M = Z'MZ with M = I - X(X'X)⁻¹X' (one projection,
 after which no cost depends on p), Ω = I + ΛCΛ, Ω_M = I + ΛC_MΛ. The spherical modes at the estimated β are
-u = Ω_M⁻¹ΛZ'My, the penalised residual sum of squares is r² = y'My - (ΛZ'My)'u, and
+u = Ω_M⁻¹ΛZ'My, the penalised residual sum of squares is r² = y'My - (ΛZ'My)'u (computed as
+y'My - 2b'Z'My + b'C_M b + u'u with b = Λu, in which an error of u counts only squared), and
 
     ML:    d(theta) = log|Ω|            + n     (1 + log(2πr²/n))
     REML:  d(theta) = log|X'X| + log|Ω_M| + (n-p) (1 + log(2πr²/(n-p)))
@@ -139,7 +140,7 @@ def project(cp: Crossproducts) -> Projected:
         root=root,
         xz=xz,
         xy=xy,
-        log_det_xx=2.0 * float(np.log(np.diag(root)).sum() + np.log(cp.scale).sum()),
+        log_det_xx=2.0 * float(np.log(np.diag(root)).sum() - np.linalg.slogdet(cp.back)[1]) if cp.p else 0.0,
         log_y_scale=float(np.log(cp.y_scale)),
     )
 
@@ -150,16 +151,21 @@ def evaluate(pr: Projected, theta: Array, *, reml: bool) -> Evaluation:
     Raises
     ------
     numpy.linalg.LinAlgError
-        Where Ω is not positive definite to working precision (theta beyond about 1e8).
+        Where theta_k² times the largest group is beyond about 1e12, so that adding 1 to it leaves few digits.
     """
     lam = pr.spread(theta)
-    inverse_m, log_det_m = _inverse(pr.cm, lam)
-    u = inverse_m @ (lam * pr.zmy)
-    rss = pr.ymy - float((lam * pr.zmy) @ u)
+    if len(lam) and np.finfo(float).eps * float((lam**2 * pr.counts).max()) > 1e-3:
+        raise np.linalg.LinAlgError("theta is too large for double precision")
+    factor, log_det_m = _cholesky(pr.cm, lam)
+    u = linalg.cho_solve((factor, True), lam * pr.zmy, check_finite=False) if len(lam) else np.zeros(0)
+    b = lam * u
+    rss = pr.ymy - 2.0 * float(b @ pr.zmy) + float(b @ (pr.cm @ b)) + float(u @ u)
+    inverse_m = _inverse(factor)
     if reml:
         inverse, log_det, c = inverse_m, log_det_m + pr.log_det_xx, pr.n - pr.p
     else:
-        (inverse, log_det), c = _inverse(pr.c, lam), pr.n
+        factor, log_det = _cholesky(pr.c, lam)
+        inverse, c = _inverse(factor), pr.n
     with np.errstate(divide="ignore", invalid="ignore"):  # r² = 0 is a perfect fit, refused by the caller
         deviance = log_det + c * (1.0 + np.log(2.0 * np.pi * rss / c) + 2.0 * pr.log_y_scale)
         gradient, hessian = _derivatives(pr.slices, u, rss, c, inverse, inverse_m)
@@ -179,19 +185,24 @@ def slope_at_zero(pr: Projected, ev: Evaluation, k: int, *, reml: bool) -> float
     return float(trace - (pr.n - pr.p if reml else pr.n) * (w @ w) / ev.rss)
 
 
-def _inverse(c: Array, lam: Array) -> tuple[Array, float]:
-    """(I + ΛCΛ)⁻¹ and the log of its determinant's inverse."""
-    if not len(lam):
-        return np.zeros((0, 0)), 0.0
+def _cholesky(c: Array, lam: Array) -> tuple[Array, float]:
+    """Lower Cholesky factor of I + ΛCΛ, with rubbish above the diagonal, and log|I + ΛCΛ|."""
     omega = lam[:, None] * c * lam
     omega.flat[:: len(lam) + 1] += 1.0
+    if not len(lam):
+        return omega, 0.0
     factor, info = linalg.lapack.dpotrf(omega, lower=1, overwrite_a=1)
     if info:
         raise np.linalg.LinAlgError("I + ΛZ'ZΛ is not positive definite")
-    log_det = 2.0 * float(np.log(np.diag(factor)).sum())
-    inverse, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
-    inverse = np.tril(inverse)
-    return inverse + np.tril(inverse, -1).T, log_det
+    return factor, 2.0 * float(np.log(np.diag(factor)).sum())
+
+
+def _inverse(factor: Array) -> Array:
+    """(I + ΛCΛ)⁻¹ from its Cholesky factor."""
+    if not len(factor):
+        return factor
+    lower = np.tril(linalg.lapack.dpotri(factor, lower=1)[0])
+    return lower + np.tril(lower, -1).T
 
 
 def _derivatives(

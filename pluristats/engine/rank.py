@@ -9,13 +9,13 @@ from scipy import linalg
 from pluristats.engine.result import Array
 
 # Below this squared residual share, the Gram matrix (whose squares cost half the digits) is not trusted alone.
-_SUSPICIOUS = 1e-8
+SUSPICIOUS = 1e-8
 
 
-def independent_columns(x: Array, gram: Array, *, tol: float = 1e-7) -> NDArray[np.intp]:
+def independent_columns(x: Array, gram: Array, *, tol: float | Array = 1e-7) -> NDArray[np.intp]:
     """Positions of the columns that are not linear combinations of the columns kept before them.
 
-    Formula: column j is kept if ‖x_j - P x_j‖ > tol ‖x_j‖, with P the projection on the kept columns before it.
+    Formula: column j is kept if ‖x_j - P x_j‖ > tol_j ‖x_j‖, with P the projection on the kept columns before it.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def independent_columns(x: Array, gram: Array, *, tol: float = 1e-7) -> NDArray[
     gram
         X'X, shape (p, p).
     tol
-        Relative length below which a column counts as dependent; R's ``qr`` uses 1e-7.
+        Relative length below which a column counts as dependent, one for all or one a column; R's ``qr`` uses 1e-7.
 
     Notes
     -----
@@ -33,12 +33,9 @@ def independent_columns(x: Array, gram: Array, *, tol: float = 1e-7) -> NDArray[
     """
     p = gram.shape[0]
     norms = np.sqrt(np.diag(gram))
-    try:
-        factor = linalg.cholesky(gram, lower=True, check_finite=False)
-        if (np.diag(factor) ** 2 > _SUSPICIOUS * norms**2).all():
-            return np.arange(p)
-    except linalg.LinAlgError:
-        pass
+    tol = np.broadcast_to(np.asarray(tol, dtype=float), (p,))
+    if (tol**2 <= SUSPICIOUS).all() and well_conditioned(gram):
+        return np.arange(p)
     root = np.zeros((p, p))  # lower Cholesky factor of the kept columns' Gram matrix, grown a row at a time
     kept: list[int] = []
     for j in range(p):
@@ -47,14 +44,25 @@ def independent_columns(x: Array, gram: Array, *, tol: float = 1e-7) -> NDArray[
         residual_sq = gram[j, j] - np.dot(row, row)
         if norms[j] == 0.0:
             continue
-        if residual_sq <= _SUSPICIOUS * gram[j, j]:
+        if residual_sq <= SUSPICIOUS * gram[j, j]:
             residual_sq = _residual(x, kept, root[:m, :m], j) ** 2
-            if residual_sq <= (tol * norms[j]) ** 2:
-                continue
+        if residual_sq <= (tol[j] * norms[j]) ** 2:
+            continue
         root[m, :m] = row
         root[m, m] = np.sqrt(residual_sq)
         kept.append(j)
     return np.array(kept, dtype=np.intp)
+
+
+def well_conditioned(gram: Array) -> bool:
+    """Whether every column has more than 1e-8 of its squared length orthogonal to the columns before it."""
+    if not len(gram):
+        return True
+    try:
+        factor = linalg.cholesky(gram, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return False
+    return bool((np.diag(factor) ** 2 > SUSPICIOUS * np.diag(gram)).all())
 
 
 def _residual(x: Array, kept: list[int], root: Array, j: int) -> float:

@@ -322,7 +322,7 @@ class LmerFit:
 
     def objective(self, theta: Array | list[float]) -> float:
         """The profiled deviance (or REML criterion) at any ``theta``, on lme4's scale."""
-        from pluristats.engine.profiled import evaluate
+        from pluristats.engine import native
 
         self._random_intercepts_only("The objective")
         values = np.asarray(theta, dtype=float)
@@ -330,7 +330,7 @@ class LmerFit:
             raise ValueError(f"theta has {len(self.theta)} values ({', '.join(self.theta_names)}), not {values.size}.")
         if not np.isfinite(values).all() or (values < 0).any():
             raise ValueError("theta must be finite and not negative.")
-        return evaluate(self._projected, values, reml=self.reml).deviance
+        return native.deviance_at(self._projected, values, reml=self.reml)
 
     # --- display ------------------------------------------------------------------------------------------------
 
