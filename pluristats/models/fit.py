@@ -15,16 +15,16 @@ from scipy import stats
 
 from pluristats.engine.profiled import Projected
 from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem
-from pluristats.errors import UnsupportedError
+from pluristats.errors import FormulaError, UnsupportedError
 from pluristats.formula import Design
 from pluristats.models import information, predict
 from pluristats.models.display import summary_html, summary_text
 from pluristats.models.r2 import R2, nakagawa_r2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LmerFit:
-    """A fitted linear mixed model.
+    """A fitted linear mixed model. Its arrays are read-only; tables are copies.
 
     Parameters
     ----------
@@ -48,6 +48,11 @@ class LmerFit:
     result: EngineFit = field(repr=False)
     index: pd.Index = field(repr=False)
     simulated: bool = False
+
+    def __post_init__(self) -> None:
+        for random in self.result.random:
+            _freeze(random.covariance, random.modes, random.mode_sd)
+        _freeze(self.result.beta, self.result.vcov, self.result.theta)
 
     # --- what was estimated -------------------------------------------------------------------------------------
 
@@ -93,20 +98,20 @@ class LmerFit:
             np.linalg.eigvalsh(r.covariance)[0] <= (1e-4 * self.sigma) ** 2 for r in self.result.random
         )
 
-    @cached_property
+    @property
     def fixef(self) -> pd.Series:
         """Fixed effects by term."""
-        return pd.Series(self.result.beta, index=list(self.terms), name="estimate")
+        return pd.Series(self.result.beta.copy(), index=list(self.terms), name="estimate")
 
     @property
     def terms(self) -> tuple[str, ...]:
         """Names of the estimated fixed effects."""
         return tuple(self.design.x_names[j] for j in self.result.kept)
 
-    @cached_property
+    @property
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix of the fixed effects."""
-        return pd.DataFrame(self.result.vcov, index=list(self.terms), columns=list(self.terms))
+        return pd.DataFrame(self.result.vcov.copy(), index=list(self.terms), columns=list(self.terms))
 
     # --- how much it was fitted to ------------------------------------------------------------------------------
 
@@ -184,6 +189,8 @@ class LmerFit:
         conf_level
             Coverage of the interval.
         """
+        if not 0.0 < conf_level < 1.0:
+            raise ValueError(f"conf_level is a share between 0 and 1, such as 0.95, not {conf_level}.")
         if effects == "ran_vals":
             return self.ranef()
         if effects == "ran_pars":
@@ -233,9 +240,14 @@ class LmerFit:
     def augment(self) -> pd.DataFrame:
         """One row an observation used: response, grouping levels, ``fitted``, ``fixed`` (Xβ), ``resid``."""
         fixed, fitted = self._fixed_part, self.fitted
-        table = pd.DataFrame({self.design.parsed.response: self.problem.y}, index=self.index)
+        response = self.design.parsed.response.strip("`")
+        names = [response, *(f.name for f in self.problem.factors), "fixed", "fitted", "resid"]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise FormulaError(f"Two columns of the table would be called {twice[0]!r}; rename it in the data.")
+        table = pd.DataFrame({response: self.problem.y}, index=self.index)
         for f in self.problem.factors:
-            table[f.name] = np.asarray(f.levels, dtype=object)[f.codes]
+            table[f.name] = pd.Series(f.levels).to_numpy()[f.codes]
         return table.assign(fixed=fixed, fitted=fitted, resid=self.problem.y - fitted)
 
     def ranef(self) -> pd.DataFrame:
@@ -288,7 +300,7 @@ class LmerFit:
         """Xβ + Σ_k Z_k b_k of the rows used, shape (n,)."""
         if self.has_slopes:
             raise UnsupportedError("Fitted values of random slopes are not computed yet; ask lme4 in R for them.")
-        return self._fixed_part + predict.random_part(self.result, self.problem.factors)
+        return _freeze(self._fixed_part + predict.random_part(self.result, self.problem.factors))
 
     def predict(
         self,
@@ -362,13 +374,20 @@ class LmerFit:
 
     @cached_property
     def _fixed_part(self) -> Array:
-        return self.problem.x[:, self.result.kept] @ self.result.beta
+        return _freeze(self.problem.x[:, self.result.kept] @ self.result.beta)
 
     @cached_property
     def _projected(self) -> Projected:
         from pluristats.engine import native
 
         return native.projected(self.problem)
+
+
+def _freeze(*arrays: Array) -> Array:
+    """Make arrays read-only; returns the first."""
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays[0]
 
 
 def same_rows(a: LmerFit, b: LmerFit) -> bool:
