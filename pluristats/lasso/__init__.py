@@ -1,4 +1,4 @@
-"""Lasso selection: moments (sums over rows), path (glmnet), folds, rule (how the penalty is chosen), select (refit)."""
+"""Lasso selection: moments (sums over rows), path (glmnet), exact, folds, rule, select (refit)."""
 
 from pluristats.lasso.rule import Chosen, LassoRule, choose_columns
 from pluristats.lasso.select import LassoSelection, lasso_select

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pluristats.errors import FormulaError
+from pluristats.errors import FitError, FormulaError
 
 # What people say -> the frame's column; "prompts" keeps variants of one seed in one fold.
 UNITS = {"annotators": "annotator", "prompts": "seed"}
@@ -21,12 +21,19 @@ def fold_units(frame: pd.DataFrame, by: str) -> NDArray[np.intp]:
         The rows used.
     by
         ``"rows"`` (each row on its own), ``"annotators"``, ``"prompts"`` (seeds whole: two variants of a seed share
-        their features), or a column's name.
+        their features; a table without a column ``seed`` has no variants, so ``prompt`` counts), or a column's name.
+
+    Returns
+    -------
+    ndarray
+        Shape (n,), integers from 0 in the order of the labels, so that folds do not depend on the order of rows.
 
     Raises
     ------
     FormulaError
         The column is not there.
+    FitError
+        It has a missing value.
     """
     if by == "rows":
         return np.arange(len(frame), dtype=np.intp)
@@ -35,7 +42,11 @@ def fold_units(frame: pd.DataFrame, by: str) -> NDArray[np.intp]:
         column = "prompt"
     if column not in frame.columns:
         raise FormulaError(f"Folds by {by!r} need the column {column!r}, which the data lack; use 'rows' or a column.")
-    return pd.factorize(frame[column])[0].astype(np.intp)
+    codes = pd.factorize(frame[column], sort=True)[0].astype(np.intp)
+    if (codes < 0).any():
+        row = frame.index[int(np.argmin(codes))]
+        raise FitError(f"Folds by {by!r}: column {column!r} is empty in row {row!r}; fill it in or leave the row out.")
+    return codes
 
 
 def assign_folds(units: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:
@@ -44,13 +55,17 @@ def assign_folds(units: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np
     Raises
     ------
     ValueError
-        Fewer than 2 folds, or fewer units than folds.
+        Fewer than 2 folds.
+    FitError
+        Fewer units than folds.
     """
     labels = np.unique(units)
     if n_folds < 2:
         raise ValueError(f"Cross-validation needs at least 2 folds, not {n_folds}.")
     if len(labels) < n_folds:
-        raise ValueError(f"{n_folds} folds need as many units; there are {len(labels)}.")
+        raise FitError(
+            f"{n_folds} folds need as many units to keep whole, and these rows have {len(labels)}; ask for fewer folds."
+        )
     order = np.random.default_rng(seed).permutation(len(labels))
     fold_of = np.empty(len(labels), dtype=np.intp)
     fold_of[order] = np.arange(len(labels)) % n_folds

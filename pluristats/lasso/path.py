@@ -1,16 +1,21 @@
-"""The Lasso path, solved by glmnet on a p-sized problem."""
+"""The Lasso path, solved by glmnet on a p-sized problem and then made exact."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from pluristats.engine.result import Array
+from pluristats.errors import ConvergenceWarning
+from pluristats.lasso.exact import polish
 from pluristats.lasso.moments import Standardised
 
 # Eigenvalues of the correlation matrix below this share of the largest are null directions.
 _NULL = 1e-10
+# A solution that violates its optimality conditions by more than this share of λ_max is not exact.
+_EXACT = 1e-8
 
 
 @dataclass(frozen=True)
@@ -59,41 +64,68 @@ def lasso_path(problem: Standardised, lambdas: Array, *, tol: float = 1e-7) -> L
     tol
         glmnet's convergence threshold, relative to the null deviance.
 
+    Warns
+    -----
+    ConvergenceWarning
+        At some λ the optimality conditions are not met (:func:`kkt_violation`).
+
     Notes
     -----
+    At its usual threshold glmnet stops where correlated columns still trade places: on the released prompt features
+    its smallest λ keep more columns than the rank allows. So each of its solutions is where an exact search starts
+    (:func:`~pluristats.lasso.exact.polish`), and what is selected does not depend on ``tol``.
+    """
+    p = len(problem.xy)
+    values, vectors = np.linalg.eigh(problem.gram)
+    keep = values > _NULL * max(float(values[-1]), 1e-300)
+    beta = np.zeros((p, len(lambdas)))
+    if keep.any() and lambdas[0] > 0:
+        beta = _by_glmnet(values[keep], vectors[:, keep], problem.xy, lambdas, tol)
+    for j, penalty in enumerate(lambdas):
+        exact = polish(problem.gram, problem.xy, float(penalty), beta[:, j])
+        if exact is not None:
+            beta[:, j] = exact
+    intercepts, coefficients = problem.original(beta)
+    fit = np.einsum("jl,jl->l", beta, problem.gram @ beta)
+    rss = problem.n * (problem.yy - 2.0 * problem.xy @ beta + fit)
+    path = LassoPath(np.asarray(lambdas, dtype=float), beta, intercepts, coefficients, rss)
+    violation = kkt_violation(problem, path)
+    if violation.max() > _EXACT:
+        at = path.lambdas[int(np.argmax(violation))]
+        warnings.warn(
+            f"The Lasso at λ = {at:.4g} meets its optimality conditions only to {violation.max():.1g} of the largest "
+            "penalty; columns that nearly determine each other may be exchanged for one another.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return path
+
+
+def _by_glmnet(values: Array, vectors: Array, xy: Array, lambdas: Array, tol: float) -> Array:
+    """Coefficients (p, L) by glmnet.
+
     The Lasso sees the rows only through X'X and X'y. With R'R = X'X/n and R'z = X'y/n (from the eigenvectors of the
     correlation matrix, null directions left out), glmnet solves the same problem on rank(X) rows instead of n.
     """
     from glmnet import ElasticNet
 
-    p = len(problem.xy)
-    values, vectors = np.linalg.eigh(problem.gram)
-    keep = values > _NULL * max(float(values[-1]), 1e-300)
-    if not keep.any() or lambdas[0] <= 0:
-        beta = np.zeros((p, len(lambdas)))
-    else:
-        half = np.sqrt(values[keep])
-        root = (vectors[:, keep] * half).T
-        z = (vectors[:, keep].T @ problem.xy) / half
-        rows = len(z)
-        # glmnet divides by its own number of rows, and two rows are its least.
-        pad = max(0, 2 - rows)
-        x = np.vstack([root, np.zeros((pad, p))]) * np.sqrt(rows + pad)
-        y = np.append(z, np.zeros(pad)) * np.sqrt(rows + pad)
-        model = ElasticNet(
-            alpha=1.0,
-            lambda_path=lambdas,
-            standardize=False,
-            fit_intercept=False,
-            n_splits=0,
-            tol=tol,
-            max_iter=10_000_000,
-        )
-        beta = np.asarray(model.fit(x, y).coef_path_, dtype=float).reshape(p, len(lambdas))
-    intercepts, coefficients = problem.original(beta)
-    fit = np.einsum("jl,jl->l", beta, problem.gram @ beta)
-    rss = problem.n * (problem.yy - 2.0 * problem.xy @ beta + fit)
-    return LassoPath(np.asarray(lambdas, dtype=float), beta, intercepts, coefficients, rss)
+    p, half = len(xy), np.sqrt(values)
+    root, z = (vectors * half).T, (vectors.T @ xy) / half
+    rows = len(z)
+    # glmnet divides by its own number of rows, and two rows are its least.
+    pad = max(0, 2 - rows)
+    x = np.vstack([root, np.zeros((pad, p))]) * np.sqrt(rows + pad)
+    y = np.append(z, np.zeros(pad)) * np.sqrt(rows + pad)
+    model = ElasticNet(
+        alpha=1.0,
+        lambda_path=lambdas,
+        standardize=False,
+        fit_intercept=False,
+        n_splits=0,
+        tol=tol,
+        max_iter=10_000_000,
+    )
+    return np.asarray(model.fit(x, y).coef_path_, dtype=float).reshape(p, len(lambdas))
 
 
 def kkt_violation(problem: Standardised, path: LassoPath) -> Array:

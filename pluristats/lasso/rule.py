@@ -31,6 +31,11 @@ class LassoRule:
         With ``"cv"``: number of folds, and the seed of their draw.
     n_lambda, min_ratio
         The grid: geometric from λ_max down to ``min_ratio`` λ_max.
+
+    Raises
+    ------
+    ValueError
+        A field is out of its range.
     """
 
     penalty: Literal["cv", "bic"] | float = "bic"
@@ -44,10 +49,19 @@ class LassoRule:
     def __post_init__(self) -> None:
         if isinstance(self.penalty, str) and self.penalty not in ("cv", "bic"):
             raise ValueError(f"penalty is 'cv', 'bic' or a number, not {self.penalty!r}.")
+        if isinstance(self.penalty, bool):
+            raise ValueError(f"penalty is 'cv', 'bic' or a number, not {self.penalty}.")
         if not isinstance(self.penalty, str) and not (np.isfinite(self.penalty) and self.penalty >= 0):
             raise ValueError(f"A penalty given as a number must be finite and not negative, not {self.penalty}.")
         if self.choose not in ("min", "1se"):
             raise ValueError(f"choose is 'min' or '1se', not {self.choose!r}.")
+        if self.n_folds < 2:
+            raise ValueError(f"Cross-validation needs at least 2 folds, not n_folds={self.n_folds}.")
+        if self.n_lambda < 2 or not 0 < self.min_ratio < 1:
+            raise ValueError(
+                f"The grid needs n_lambda of 2 or more and min_ratio between 0 and 1, not {self.n_lambda} and "
+                f"{self.min_ratio:g}."
+            )
 
     def describe(self) -> str:
         """The rule as one sentence that an analyst would write."""

@@ -10,12 +10,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pluristats.errors import DroppedRowsWarning, FitError, SelectionWarning
-from pluristats.formula import build_design
+from pluristats.engine.rank import independent_columns
+from pluristats.errors import (
+    DroppedRowsWarning,
+    FitError,
+    PluristatsWarning,
+    RankDeficientWarning,
+    SelectionWarning,
+    UnsupportedError,
+)
+from pluristats.formula import Design, build_design
 from pluristats.lasso.rule import Chosen, LassoRule, choose_columns
 from pluristats.models.fit import LmerFit
-from pluristats.models.lmer import Engine, StudyLike, fit_design, frame_and_groups
+from pluristats.models.lmer import Engine, StudyLike, fit_design, frame_and_groups, remarks
 
 CAVEAT = (
     "The same rows selected these terms and estimated them: standard errors, p-values and intervals ignore the "
@@ -39,7 +48,9 @@ class LassoSelection:
         The unpenalised fit of the selected columns with the formula's random part; None where the formula has
         no random part (``ols`` then holds statsmodels' result).
     ols
-        statsmodels' ``OLSResults`` of the selected columns without random effects.
+        statsmodels' ``OLSResults`` of the selected columns without random effects, terms by name.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     rule: LassoRule
@@ -48,6 +59,7 @@ class LassoSelection:
     selected: tuple[str, ...]
     refit: LmerFit | None = field(repr=False)
     ols: Any = field(repr=False)
+    simulated: bool = False
 
     @property
     def penalty(self) -> float:
@@ -61,14 +73,14 @@ class LassoSelection:
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
         """One row a selected term: the refit's ``tidy``, and the Lasso's shrunken coefficient beside it."""
         if self.refit is None:
-            interval = self.ols.conf_int(1 - conf_level)
+            interval = self.ols.conf_int(1 - conf_level).to_numpy()
             table = pd.DataFrame(
                 {
-                    "term": ["(Intercept)", *self.selected],
-                    "estimate": self.ols.params,
-                    "std_error": self.ols.bse,
-                    "statistic": self.ols.tvalues,
-                    "p_value": self.ols.pvalues,
+                    "term": list(self.ols.params.index),
+                    "estimate": self.ols.params.to_numpy(),
+                    "std_error": self.ols.bse.to_numpy(),
+                    "statistic": self.ols.tvalues.to_numpy(),
+                    "p_value": self.ols.pvalues.to_numpy(),
                     "conf_low": interval[:, 0],
                     "conf_high": interval[:, 1],
                 }
@@ -81,14 +93,18 @@ class LassoSelection:
 
     def summary(self) -> str:
         """The rule, what it kept, the caveat, and the refit's summary."""
-        kept = f"{len(self.selected)} of {len(self.candidates)} columns kept at λ = {self.penalty:.5g}."
         body = self.refit.summary() if self.refit is not None else str(self.ols.summary())
-        return "\n".join([f"{self.rule.describe()}.", kept, CAVEAT, "", body])
+        return "\n".join([*self._head(), CAVEAT, "", body])
+
+    def _head(self) -> list[str]:
+        head = ["SIMULATED DATA: these numbers say nothing about people."] if self.simulated else []
+        kept = f"{len(self.selected)} of {len(self.candidates)} columns kept at λ = {self.penalty:.5g}."
+        return [*head, f"{self.rule.describe()}.", kept]
 
     def _repr_html_(self) -> str:
-        head = f"<p>{escape(self.rule.describe())}.</p><p>{len(self.selected)} of {len(self.candidates)} columns kept"
-        head += f" at λ = {self.penalty:.5g}.</p><p><strong>{escape(CAVEAT)}</strong></p>"
-        return head + (self.refit._repr_html_() if self.refit is not None else self.tidy().to_html(index=False))
+        head = "".join(f"<p>{escape(line)}</p>" for line in self._head())
+        body = self.refit._repr_html_() if self.refit is not None else self.tidy().to_html(index=False, border=0)
+        return f"{head}<p><strong>{escape(CAVEAT)}</strong></p>{body}"
 
 
 def lasso_select(
@@ -127,35 +143,37 @@ def lasso_select(
     ------
     FitError
         The formula has no column to select from.
+    UnsupportedError
+        The formula takes the intercept away.
+    ValueError
+        ``rule`` and fields of a rule are both given, or a field is out of its range.
 
     Warns
     -----
     SelectionWarning
         Always: inference after selection is not valid.
+    DroppedRowsWarning, RankDeficientWarning, SingularFitWarning, ConvergenceWarning
+        As :func:`pluristats.lmer` on the refit.
     """
+    if rule is not None and choices:
+        raise ValueError(f"Give a rule or its fields by name, not both (rule and {', '.join(choices)}).")
     rule = LassoRule(**choices) if rule is None else rule
     frame, groups, simulated = frame_and_groups(data, groups)
     design = build_design(formula, frame, groups)
-    columns = np.array([j for j, name in enumerate(design.x_names) if name != "(Intercept)"], dtype=np.intp)
+    columns = candidate_columns(design)
     if not len(columns):
         raise FitError(f"The formula {formula!r} has no column to select from.")
-    rows = frame.iloc[design.rows]
-    chosen = choose_columns(design.x[:, columns], design.y, rows, rule)
+    chosen = choose_columns(design.x[:, columns], design.y, frame.iloc[design.rows], rule)
     kept = columns[chosen.support]
-    intercept = np.setdiff1d(np.arange(len(design.x_names)), columns)
-    smaller = design.subset(np.sort(np.r_[intercept, kept]))
+    smaller = design.subset(np.r_[0, kept])
     refit = ols = None
     if design.factors:
         refit = fit_design(smaller, frame, formula=formula, reml=reml, engine=engine, simulated=simulated)
+        told = remarks(refit)
     else:
-        import statsmodels.api as sm
-
-        ols = sm.OLS(smaller.y, smaller.x).fit()
-    if design.n_dropped:
-        by_column = ", ".join(f"{c}: {k}" for c, k in design.dropped)
-        warnings.warn(
-            f"{design.n_dropped} rows left out, a value is missing ({by_column}).", DroppedRowsWarning, stacklevel=2
-        )
+        ols, told = _least_squares(smaller)
+    for category, message in told:
+        warnings.warn(message, category, stacklevel=2)
     warnings.warn(CAVEAT, SelectionWarning, stacklevel=2)
     return LassoSelection(
         rule=rule,
@@ -164,4 +182,42 @@ def lasso_select(
         selected=tuple(design.x_names[j] for j in kept),
         refit=refit,
         ols=ols,
+        simulated=simulated,
     )
+
+
+def candidate_columns(design: Design) -> NDArray[np.intp]:
+    """Positions of the columns to select from: all but the intercept, which comes first.
+
+    Raises
+    ------
+    UnsupportedError
+        There is no intercept: the Lasso's is not penalised, and a refit without it would not be the same model.
+    """
+    if design.x_names[:1] != ("(Intercept)",):
+        raise UnsupportedError(
+            f"The formula {design.parsed.text!r} takes the intercept away, which Lasso selection needs; leave it in."
+        )
+    return np.arange(1, len(design.x_names), dtype=np.intp)
+
+
+def dropped_rows(design: Design) -> str:
+    """Count the rows left out, by column."""
+    by_column = ", ".join(f"{column}: {count}" for column, count in design.dropped)
+    return f"{design.n_dropped} of {design.n_data} rows are left out because a value is missing ({by_column})."
+
+
+def _least_squares(design: Design) -> tuple[Any, list[tuple[type[PluristatsWarning], str]]]:
+    """Ordinary least squares on the independent columns, and what a reader must know about it."""
+    import statsmodels.api as sm
+
+    told: list[tuple[type[PluristatsWarning], str]] = []
+    if design.n_dropped:
+        told.append((DroppedRowsWarning, dropped_rows(design)))
+    kept = independent_columns(design.x, design.x.T @ design.x)
+    gone = [name for j, name in enumerate(design.x_names) if j not in kept]
+    if gone:
+        message = f"Dropped as linear combinations of columns before them: {', '.join(gone)}."
+        told.append((RankDeficientWarning, message))
+    columns = pd.DataFrame(design.x[:, kept], columns=[design.x_names[j] for j in kept])
+    return sm.OLS(design.y, columns).fit(), told

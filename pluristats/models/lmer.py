@@ -94,7 +94,7 @@ def lmer(
     frame, groups, simulated = frame_and_groups(data, groups)
     design = build_design(formula, frame, groups)
     fit = fit_design(design, frame, formula=formula, reml=reml, engine=engine, simulated=simulated)
-    for category, message in _remarks(fit):
+    for category, message in remarks(fit):
         warnings.warn(message, category, stacklevel=2)
     return fit
 
@@ -153,8 +153,8 @@ def _fit(problem: Problem, design: Design, frame: pd.DataFrame, *, reml: bool, e
     raise UnsupportedError(f"There is no engine {engine!r}; use 'native', 'lme4' or 'statsmodels'.")
 
 
-def _remarks(fit: LmerFit) -> list[tuple[type[PluristatsWarning], str]]:
-    """What a reader must know about this fit."""
+def remarks(fit: LmerFit) -> list[tuple[type[PluristatsWarning], str]]:
+    """What a reader must know about this fit, as warnings."""
     remarks: list[tuple[type[PluristatsWarning], str]] = []
     if fit.n_dropped:
         by_column = ", ".join(f"{column}: {count}" for column, count in fit.dropped_rows)
