@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 
 from pluristats.engine import native
 from pluristats.engine.result import Array, Factor, Problem
-from pluristats.errors import UnsupportedError
+from pluristats.errors import DroppedRowsWarning, UnsupportedError
 from pluristats.formula import Design, build_design
 from pluristats.lasso import LassoRule, choose_columns
 from pluristats.lasso.folds import assign_folds, fold_units
+from pluristats.lasso.select import candidate_columns, dropped_rows
 from pluristats.models.lmer import StudyLike, frame_and_groups
 
 
@@ -34,7 +36,7 @@ class CrossValidatedR2:
     shrunken
         Whether the Lasso's own coefficients predict, rather than an unpenalised refit.
     n_selected
-        Columns used in each fold, shape (n_folds,).
+        Columns that predict in each fold, without the intercept, shape (n_folds,).
     seed
         Of the folds.
     """
@@ -78,7 +80,16 @@ def cross_validated_r2(
     Raises
     ------
     UnsupportedError
-        Random slopes.
+        Random slopes, or a rule with a formula that takes the intercept away.
+    FitError
+        Fewer units to hold out than folds, or a fold cannot be fitted.
+    ValueError
+        ``shrunken`` without a rule, or fewer than two folds.
+
+    Warns
+    -----
+    DroppedRowsWarning
+        A value is missing.
 
     Notes
     -----
@@ -91,6 +102,8 @@ def cross_validated_r2(
         raise ValueError("shrunken=True needs a rule for the Lasso's penalty.")
     if any(not term.intercept_only for term in design.parsed.random):
         raise UnsupportedError("Cross-validated R² is computed for random intercepts only.")
+    if design.n_dropped:
+        warnings.warn(dropped_rows(design), DroppedRowsWarning, stacklevel=2)
     rows = frame.iloc[design.rows]
     folds = assign_folds(fold_units(rows, by), n_folds, seed)
     errors, totals, selected = np.zeros(n_folds), np.zeros(n_folds), np.zeros(n_folds)
@@ -115,21 +128,20 @@ def _predict(
     design: Design, rows: pd.DataFrame, train: np.ndarray, test: np.ndarray, rule: LassoRule | None, shrunken: bool
 ) -> tuple[Array, int]:
     """Xβ̂ of the test rows from the training rows, and how many columns it used."""
-    columns = np.array([j for j, name in enumerate(design.x_names) if name != "(Intercept)"], dtype=np.intp)
-    if rule is not None and len(columns):
+    columns = np.arange(len(design.x_names), dtype=np.intp)
+    if rule is not None and len(columns) > 1:
+        columns = candidate_columns(design)
         chosen = choose_columns(design.x[train][:, columns], design.y[train], rows[train], rule)
         if shrunken:
             path, at = chosen.path, chosen.position
             return path.intercepts[at] + design.x[test][:, columns] @ path.coefficients[:, at], int(path.df[at])
-        columns = columns[chosen.support]
+        columns = np.r_[0, columns[chosen.support]]
     beta, kept = _fixed_effects(design, train, columns)
-    return design.x[test][:, kept] @ beta, len(columns)
+    return design.x[test][:, kept] @ beta, len([j for j in kept if design.x_names[j] != "(Intercept)"])
 
 
-def _fixed_effects(design: Design, train: np.ndarray, columns: np.ndarray) -> tuple[Array, np.ndarray]:
-    """β̂ from the training rows, and the positions of its columns."""
-    intercept = [j for j, name in enumerate(design.x_names) if name == "(Intercept)"]
-    used = np.r_[intercept, columns].astype(np.intp)
+def _fixed_effects(design: Design, train: np.ndarray, used: np.ndarray) -> tuple[Array, np.ndarray]:
+    """β̂ from the training rows, and the positions of its columns: those not determined by others."""
     problem = Problem(
         design.y[train],
         np.asfortranarray(design.x[train][:, used]),

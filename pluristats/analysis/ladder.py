@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pluristats.analysis.rq import prompt_terms
+from pluristats.analysis.rq import product_terms, prompt_terms, require
 from pluristats.engine import native
 from pluristats.engine.result import Problem
-from pluristats.errors import DifferentRowsWarning
-from pluristats.formula import Design, build_design
+from pluristats.errors import DifferentRowsWarning, FormulaError
+from pluristats.formula import Design, build_design, parse_formula
 from pluristats.lasso import LassoRule, choose_columns
 from pluristats.models.lmer import fit_design
 from pluristats.study import Study
@@ -114,6 +114,13 @@ def bic_ladder(
         ``bic_hybrid``, ``delta_bic_hybrid``, ``singular``, and the likelihood-ratio test against the model it extends:
         ``lrt_against``, ``lrt_chisq``, ``lrt_df``, ``lrt_p``.
 
+    Raises
+    ------
+    StudyError
+        The study has no prompt features or no traits.
+    FormulaError, UnsupportedError
+        ``random`` is not a sum of random intercepts of the study's columns.
+
     Warns
     -----
     DifferentRowsWarning
@@ -121,6 +128,9 @@ def bic_ladder(
     """
     if spec not in SPECS:
         raise ValueError(f"spec is one of {', '.join(SPECS)}, not {spec!r}.")
+    require(study, "the BIC ladder", features=True, traits=True)
+    if spec == "mixed" and parse_formula(f"rating ~ 1 + {random}").pieces != (("+", "1"),):
+        raise FormulaError(f"The random part {random!r} may hold random terms only, as in '(1|annotator)'.")
     frame = study.frame()
     formulas = ladder_formulas(study)
     if spec != "published":
@@ -144,7 +154,6 @@ def bic_ladder(
 def ladder_formulas(study: Study) -> dict[str, str]:
     """Fixed part of each model, by name."""
     prompt = prompt_terms(study)
-    products = " + ".join(f"traits:{group}" for group in study.features)
     pairs = "traits + traits:traits"
     return {
         "null": "1",
@@ -153,7 +162,7 @@ def ladder_formulas(study: Study) -> dict[str, str]:
         "3": prompt,
         "4": f"{prompt} + traits",
         "5": f"{prompt} + {pairs}",
-        "6": f"{prompt} + {pairs} + {products}",
+        "6": f"{prompt} + {pairs} + {product_terms(study)}",
     }
 
 

@@ -12,6 +12,7 @@ from pluristats.analysis.disagreement import variance_shares
 from pluristats.errors import PluristatsWarning, Problem, StudyError
 from pluristats.formula import RandomTerm, grouping_factor
 from pluristats.lasso import LassoRule, LassoSelection, lasso_select
+from pluristats.lasso.folds import fold_units
 from pluristats.models import LmerFit
 from pluristats.models.lmer import fit_design
 from pluristats.study import Study
@@ -95,8 +96,15 @@ def rq1(study: Study, rule: LassoRule | None = None, *, reml: bool = True, valid
     reml
         Likelihood of the refit.
     validate
-        Also cross-validate R² and fit the ceiling; False is quicker.
+        Also cross-validate R² (10 folds, fewer where fewer than 20 units can be held out) and fit the ceiling; False
+        is quicker.
+
+    Raises
+    ------
+    StudyError
+        The study has no prompt features.
     """
+    require(study, "RQ1", features=True)
     return _ask(
         study,
         "RQ1",
@@ -108,7 +116,7 @@ def rq1(study: Study, rule: LassoRule | None = None, *, reml: bool = True, valid
         reml=reml,
         validate=validate,
         caveats=(
-            "Features vary between seeds only, and this model has no prompt intercept: its standard errors treat "
+            "Features vary between prompts only, and this model has no prompt intercept: its standard errors treat "
             "the ratings of one prompt as independent and are too small.",
         ),
     )
@@ -116,6 +124,7 @@ def rq1(study: Study, rule: LassoRule | None = None, *, reml: bool = True, valid
 
 def rq2(study: Study, rule: LassoRule | None = None, *, reml: bool = True, validate: bool = True) -> Question:
     """RQ2: which traits predict ratings? Annotator traits with prompt intercepts (arguments as :func:`rq1`)."""
+    require(study, "RQ2", traits=True)
     return _ask(
         study,
         "RQ2",
@@ -138,13 +147,12 @@ def rq3(study: Study, rule: LassoRule | None = None, *, reml: bool = True, valid
 
     Arguments as :func:`rq1`.
     """
-    terms = prompt_terms(study)
-    products = " + ".join(f"traits:{group}" for group in study.features)
+    require(study, "RQ3", features=True, traits=True)
     return _ask(
         study,
         "RQ3",
         "Which prompt features matter more for which people?",
-        f"rating ~ {terms} + traits + {products} + (1|annotator) + (1|prompt)",
+        f"rating ~ {prompt_terms(study)} + traits + {product_terms(study)} + (1|annotator) + (1|prompt)",
         held_out="prompts",
         unit=None,
         rule=rule,
@@ -159,10 +167,34 @@ def rq3(study: Study, rule: LassoRule | None = None, *, reml: bool = True, valid
 
 def prompt_terms(study: Study) -> str:
     """The study's prompt feature groups as the terms of a formula."""
-    if not study.features or "traits" not in study.groups:
-        missing = "prompt feature groups" if not study.features else "annotator traits"
-        raise StudyError([Problem("study", f"it has no {missing}; RQ1-RQ3 and the ladder need both")])
-    return " + ".join(study.features)
+    return " + ".join(_quoted(group) for group in study.features)
+
+
+def product_terms(study: Study) -> str:
+    """All products of a trait and a prompt feature as the terms of a formula."""
+    return " + ".join(f"traits:{_quoted(group)}" for group in study.features)
+
+
+def require(study: Study, what: str, *, features: bool = False, traits: bool = False) -> None:
+    """Refuse a study that lacks what a question is about.
+
+    Raises
+    ------
+    StudyError
+        The study has no prompt features, or no annotator traits, and ``what`` needs them.
+    """
+    missing = []
+    if features and not any(study.features.values()):
+        missing.append("prompt features")
+    if traits and not study.groups["traits"]:
+        missing.append("annotator traits")
+    if missing:
+        needs = " and ".join(missing)
+        raise StudyError([Problem("study", f"it has no {needs}, which {what} needs; name their columns in study.yaml")])
+
+
+def _quoted(group: str) -> str:
+    return group if group.isidentifier() else f"`{group}`"
 
 
 def _ask(
@@ -179,22 +211,30 @@ def _ask(
     caveats: tuple[str, ...],
 ) -> Question:
     rule = rule or LassoRule()
+    n_folds = _n_folds(study, held_out)
+    by_unit = LassoRule(penalty="cv", folds=held_out, n_folds=n_folds)
+    validated: list[CrossValidatedR2] = []
+    ceiling = float("nan")
     with warnings.catch_warnings():
         # What the warnings say stands in the result: caveats, glance, and the refit's remarks.
         warnings.simplefilter("ignore", PluristatsWarning)
         selection = lasso_select(formula, study, rule, reml=reml)
         crossed = _crossed(study, selection, reml=reml)
-    validated = [cross_validated_r2(formula, study, by=held_out, rule=r) for r in (rule, None) if validate]
-    if unit and validate:
-        by_unit = LassoRule(penalty="cv", folds=held_out)
-        validated.append(cross_validated_r2(formula, study, by=held_out, rule=by_unit, shrunken=True))
+        if validate:
+            for each in (rule, None):
+                validated.append(cross_validated_r2(formula, study, by=held_out, rule=each, n_folds=n_folds))
+        if validate and unit:
+            validated.append(
+                cross_validated_r2(formula, study, by=held_out, rule=by_unit, shrunken=True, n_folds=n_folds)
+            )
+            ceiling = _ceiling(study, unit)
     return Question(
         name=name,
         asks=asks,
         selection=selection,
         cross_validated=tuple(validated),
         crossed=crossed,
-        ceiling=_ceiling(study, unit) if unit and validate else float("nan"),
+        ceiling=ceiling,
         caveats=caveats,
     )
 
@@ -215,6 +255,12 @@ def _crossed(study: Study, selection: LassoSelection, *, reml: bool) -> LmerFit:
     )
     formula = selection.refit.formula.partition(" + (1|")[0] + " + (1|annotator) + (1|prompt)"
     return fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
+
+
+def _n_folds(study: Study, held_out: str) -> int:
+    """Ten, or fewer where ten would leave less than two units a fold (the folds inside a fold need some, too)."""
+    units = len(set(fold_units(study.frame(), held_out).tolist()))
+    return max(2, min(10, units // 2))
 
 
 def _ceiling(study: Study, unit: str) -> float:
