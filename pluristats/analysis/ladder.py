@@ -237,7 +237,7 @@ def _with_tests(table: pd.DataFrame) -> pd.DataFrame:
         df = int(n_params[model] - n_params[against])
         p = float(stats.chi2.sf(chisq, df))
         tests.append({"lrt_against": against, "lrt_chisq": chisq, "lrt_df": df, "lrt_p": p})
-    return table.assign(**{key: [test[key] for test in tests] for key in tests[0]})
+    return table.assign(**{key: [test[key] for test in tests] for key in tests[0]}).astype({"lrt_df": "Int64"})
 
 
 def _notes(spec: Spec, table: pd.DataFrame, rule: LassoRule | None, simulated: bool, n_all: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ class Ours:
     nobs
         Rows behind it, where that matters.
     common_rows
-        For a rung: its ΔBIC when all models use the same rows.
+        For a rung, and for the largest step: the same with all models on the same rows.
     search
         For a rung: what a search over penalties finds; empty where it finds nothing.
     """
@@ -64,8 +64,9 @@ class Ledger:
     Parameters
     ----------
     table
-        One row a figure: ``key``, ``claim``, ``published``, ``ours``, ``difference``, ``verdict``, ``nobs``,
-        ``common_rows``, ``choices``.
+        One row a figure: ``key``, ``claim``, ``published``, ``ours`` (for a sign or claim what decides it),
+        ``difference`` (ours - published, numbers only), ``verdict``, ``nobs``, ``common_rows`` (rungs, and the
+        largest step: with all models on the same rows), ``choices``.
     simulated
         Whether the study is simulated; every verdict then says so.
     """
@@ -92,7 +93,8 @@ def reproduction_ledger(
 
     Verdicts: "exact" (equal to the published digits), "close" (within 5 %; RQ3's "about 0.034" within 20 %; a sign
     or claim that holds is "exact"), "matches only under a penalty found by search" (a rung whose published BIC some
-    penalty on its Lasso path gives, though the rule does not), "not reproduced", "not tried".
+    penalty on its Lasso path gives, though the rule does not), "not reproduced", "not tried" (nothing computes it yet,
+    or the study has no such column).
 
     Parameters
     ----------
@@ -101,9 +103,17 @@ def reproduction_ledger(
     rule
         One rule for the Lasso's penalty in every figure; default: least BIC along the path.
     ladders
-        ``published`` and ``common-rows`` ladders where they have been computed with the same rule.
+        ``published`` and ``common-rows`` ladders of this study where they have been computed with the same rule.
+
+    Raises
+    ------
+    ValueError
+        A ladder is missing from ``ladders``, or was computed with another rule.
     """
     rule = rule or LassoRule()
+    for spec in ("published", "common-rows"):
+        if ladders and (spec not in ladders or ladders[spec].rule != rule):
+            raise ValueError(f"ladders needs the {spec} ladder by the ledger's own rule: {rule.describe()}.")
     with warnings.catch_warnings():
         # The ladder's warning about different rows stands in the ledger as the common-rows column.
         warnings.simplefilter("ignore", PluristatsWarning)
@@ -115,7 +125,8 @@ def reproduction_ledger(
         **_rungs(study, ladders, rule),
     }
     rows = [_row(figure, ours.get(figure.key), study.simulated) for figure in PUBLISHED]
-    return Ledger(pd.DataFrame(rows), study.simulated)
+    table = pd.DataFrame(rows).astype({"nobs": "Int64"})
+    return Ledger(table, study.simulated)
 
 
 def _row(figure: Figure, ours: Ours | None, simulated: bool) -> dict[str, object]:
@@ -164,30 +175,35 @@ def _description(study: Study) -> dict[str, Ours]:
             row["difference"],
             f"mean over prompts at levels 0.4-0.8 minus elsewhere; permutation p = {row['p_value']:.4f}",
         )
-    result["spearman"] = Ours(spearman.rho, "150 prompts' mean of usable ratings", spearman.n)
+    result["spearman"] = Ours(spearman.rho, f"{spearman.n} prompts' mean of usable ratings", spearman.n)
     result["spearman_p"] = Ours(spearman.p_value, "two-sided, t approximation", spearman.n)
     return result
 
 
 def _questions(questions: Mapping[str, Question], rule: LassoRule) -> dict[str, Ours]:
-    """R² and coefficients of RQ1-RQ3; a term that the Lasso left out is NaN."""
+    """R² and coefficients of RQ1-RQ3; a term that the Lasso left out is NaN, one that the study lacks is not tried."""
     result: dict[str, Ours] = {}
     for name in ("rq1", "rq2"):
         question = questions[name]
         kind = "REML" if question.fit.reml else "ML"
         choices = f"{rule.describe()}; unpenalised refit by {kind}; marginal R² (Nakagawa & Schielzeth)"
         result[f"{name}_r2"] = Ours(question.fit.r2().marginal, choices, question.fit.nobs)
-        fixef = question.fit.fixef
         for figure in PUBLISHED:
-            if figure.key.startswith(f"{name}_sign_"):
-                term = figure.key.removeprefix(f"{name}_sign_")
-                result[figure.key] = Ours(float(fixef.get(term, np.nan)), f"coefficient of the {name.upper()} refit")
-    interactions = questions["rq3"].fit.fixef
+            term = figure.key.removeprefix(f"{name}_sign_")
+            if term != figure.key and term in question.selection.candidates:
+                choices = f"coefficient of the {name.upper()} refit"
+                result[figure.key] = Ours(_coefficient(question, term), choices, question.fit.nobs)
+    rq3 = questions["rq3"]
+    choices = f"{rule.describe()}; refit with both random intercepts; coefficient of z-scored columns' product"
     for trait in ("Race_Ethnicity", "Sexual_Orientation", "Political_Affiliation"):
-        value = float(interactions.get(f"{trait}:action_Child_Harm", np.nan))
-        choices = f"{rule.describe()}; refit with both random intercepts; coefficient of z-scored columns' product"
-        result[f"rq3_{trait}"] = Ours(value, choices, questions["rq3"].fit.nobs)
+        term = f"{trait}:action_Child_Harm"
+        if term in rq3.selection.candidates:
+            result[f"rq3_{trait}"] = Ours(_coefficient(rq3, term), choices, rq3.fit.nobs)
     return result
+
+
+def _coefficient(question: Question, term: str) -> float:
+    return float(question.fit.fixef.get(term, np.nan))
 
 
 def _rungs(study: Study, ladders: Mapping[str, Ladder], rule: LassoRule) -> dict[str, Ours]:
@@ -203,12 +219,18 @@ def _rungs(study: Study, ladders: Mapping[str, Ladder], rule: LassoRule) -> dict
         result[f"rung_{model}"] = Ours(
             row["delta_bic"], choices, row["nobs"], common[model]["delta_bic"], searches[model]
         )
-    others = min(row["delta_bic"] for model, row in rungs.items() if model not in ("null", "3"))
     result["best_step"] = Ours(
-        others - rungs["3"]["delta_bic"],
+        _lead_of_prompts(rungs),
         "least squares: by how much the step to Model 3 lowers BIC more than any other step",
+        common_rows=_lead_of_prompts(common),
     )
     return result
+
+
+def _lead_of_prompts(rungs: Mapping[str, Mapping[Any, Any]]) -> float:
+    """How much more the step to Model 3 lowers BIC than any other step."""
+    others = min(row["delta_bic"] for model, row in rungs.items() if model not in ("null", "3"))
+    return float(others - rungs["3"]["delta_bic"])
 
 
 def _searches(study: Study) -> dict[str, str]:
