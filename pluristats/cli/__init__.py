@@ -34,5 +34,7 @@ def main() -> None:
     try:
         app()
     except PluristatsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        from pluristats.cli.output import printable
+
+        print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(1)

@@ -18,7 +18,7 @@ def fit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")] = False,
 ) -> None:
     """Fit a linear mixed model and print its summary."""
-    from pluristats.cli.output import print_json, warnings_on_stderr
+    from pluristats.cli.output import print_json, printable, warnings_on_stderr
     from pluristats.models import lmer
     from pluristats.study import load_study
     from pluristats.study.csvfile import read_csv
@@ -28,7 +28,7 @@ def fit(
     with warnings_on_stderr() as told:
         result = lmer(formula, table, reml=not ml, engine=engine)
     if not as_json:
-        print(result.summary())
+        print(printable(result.summary()))
         return
     r2 = None if result.has_slopes else result.r2()
     print_json(

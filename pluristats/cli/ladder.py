@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 Data = Annotated[Path, typer.Option(help="Folder or study.yaml of a study.", metavar="PATH")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 Penalty = Annotated[
-    str, typer.Option(help="Penalty of the Lasso, the same for all models: bic, cv, or a number.", metavar="RULE")
+    str,
+    typer.Option(
+        help="Penalty of the Lasso, the same for all models: bic, cv, or a number. Mixed models select nothing.",
+        metavar="RULE",
+    ),
 ]
 
 
@@ -34,9 +38,10 @@ def ladder(
     from pluristats.cli.output import print_json, print_table, warnings_on_stderr
     from pluristats.study import load_study
 
+    by = rule(penalty)
     study = load_study(data)
     with warnings_on_stderr():
-        result = bic_ladder(study, spec, random=random, rule=rule(penalty))
+        result = bic_ladder(study, spec, random=random, rule=by)
     table = result.table
     first = ["model", "nobs", "n_params", "bic", "delta_bic"]
     table = table[first + [column for column in table.columns if column not in first]]
@@ -55,9 +60,10 @@ def ledger(data: Data, penalty: Penalty = "bic", as_json: Json = False) -> None:
     from pluristats.cli.output import print_json, print_table, warnings_on_stderr
     from pluristats.study import load_study
 
+    by = rule(penalty)
     study = load_study(data)
     with warnings_on_stderr():
-        result = reproduction_ledger(study, rule=rule(penalty))
+        result = reproduction_ledger(study, rule=by)
     if as_json:
         print_json(result.table)
         return

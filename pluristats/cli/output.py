@@ -40,17 +40,35 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def warnings_on_stderr() -> Iterator[list[str]]:
-    """Print our warnings as one line each on stderr, and collect them."""
+    """Print warnings as one line each on stderr, also before an error, and collect ours."""
     told: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PluristatsWarning)
-        yield told
-    for warning in caught:
-        if issubclass(warning.category, PluristatsWarning):
-            told.append(str(warning.message))
-            print(f"warning: {warning.message}", file=sys.stderr)
+        try:
+            yield told
+        finally:
+            for warning in caught:
+                ours = issubclass(warning.category, PluristatsWarning)
+                if ours:
+                    told.append(str(warning.message))
+                kind = "" if ours else f"{warning.category.__name__}: "
+                print(f"warning: {printable(f'{kind}{warning.message}', keep='')}", file=sys.stderr)
+
+
+def printable(text: str, keep: str = "\n") -> str:
+    """Text with control characters escaped, so that a name in the data cannot steer the terminal."""
+    return "".join(c if c in keep or c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def print_table(table: pd.DataFrame) -> None:
-    """A table for the terminal: as wide as it needs, numbers to four digits after the point, no row labels."""
-    print(table.to_string(index=False, na_rep="", float_format=lambda v: f"{v:,.4f}"))
+    """A table for the terminal: as wide as it needs, no row labels, nothing where a value is missing."""
+    print(printable(table.astype(object).map(cell).to_string(index=False)))
+
+
+def cell(value: Any) -> str:
+    """Numbers with four digits after the point, below 0.1 with three significant ones (a penalty, a p-value)."""
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
