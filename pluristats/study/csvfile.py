@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,19 @@ from pluristats.study.tables import parse_csv, place, read_text, show
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "N/A", "null"})
 
+# What R and spreadsheets call a number; Python's float() would also read 1_000.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|Inf|INF)", re.ASCII)
+# float64 holds whole numbers of up to 15 digits apart; longer ones are identifiers.
+_IDENTIFIER = re.compile(r"[0-9]{16,}", re.ASCII)
+
 
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Columns of numbers as float64, all others as text; rows are labelled as a spreadsheet counts them.
 
-    A cell that is empty or one of NA, NaN, N/A, null is missing. A column counts as numbers when every other cell is
-    one, as text when none or few are; a column that is mostly numbers with some text in it is refused, because it
-    would silently become a category a value.
+    A cell that is empty or one of NA, NaN, nan, N/A, null is missing; spaces around a cell do not count. A column is
+    numbers when every other cell is one, and text when half of them or more are not; a column that is mostly numbers
+    with some text in it is refused, because it would silently become a category a value. A column with a whole number
+    of 16 or more digits is text: such numbers are identifiers, and float64 would make one of several.
 
     Raises
     ------
@@ -43,19 +50,11 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 def _convert(file: str, name: str, cells: list[str], problems: list[Problem]) -> np.ndarray:
     """One column as float64 or object."""
     texts = [cell.strip() for cell in cells]
-    values = np.full(len(texts), np.nan)
-    strange: list[int] = []
-    for i, text in enumerate(texts):
-        if text in MISSING:
-            continue
-        try:
-            values[i] = float(text)
-        except ValueError:
-            strange.append(i)
-    present = sum(text not in MISSING for text in texts)
-    if not strange:
-        return values
-    if len(strange) < 0.5 * present:
+    present = [text for text in texts if text not in MISSING]
+    strange = [i for i, text in enumerate(texts) if text not in MISSING and not _NUMBER.fullmatch(text)]
+    if not strange and not any(_IDENTIFIER.fullmatch(text) for text in present):
+        return np.array([np.nan if text in MISSING else float(text) for text in texts])
+    if strange and len(strange) < 0.5 * len(present):
         i = strange[0]
         what = f"{show(cells[i])} is not a number, unlike most of the column; mend it, or leave it empty if missing"
         problems.append(Problem(place(file, i + 2, name), what))
