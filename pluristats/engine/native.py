@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -87,15 +88,28 @@ def projected(problem: Problem) -> Projected:
 
 
 def optimise(pr: Projected, *, reml: bool) -> Optimum:
-    """Minimise the profiled deviance from moment estimates."""
+    """Minimise the profiled deviance from moment estimates.
+
+    Where that ends on the boundary, once more from theta = 10, and the better end counts: in small crossed designs the
+    deviance can have several local minima, nearly always one of them on the boundary.
+    """
     small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
-    return minimise(
-        lambda theta: evaluate(pr, theta, reml=reml),
-        lambda ev, k: slope_at_zero(pr, ev, k, reml=reml),
-        moment_start(pr),
-        small,
-        tol=TOLERANCE,
-    )
+
+    def search(start: Array) -> Optimum:
+        return minimise(
+            lambda theta: evaluate(pr, theta, reml=reml),
+            lambda ev, k: slope_at_zero(pr, ev, k, reml=reml),
+            start,
+            small,
+            tol=TOLERANCE,
+        )
+
+    first = search(moment_start(pr))
+    if (first.at.theta > 0).all():
+        return first
+    second = search(np.full(len(small), 10.0))
+    better = second if second.converged and second.at.deviance < first.at.deviance - TOLERANCE else first
+    return replace(better, n_evaluations=first.n_evaluations + second.n_evaluations, trace=first.trace + second.trace)
 
 
 def moment_start(pr: Projected) -> Array:
