@@ -94,8 +94,8 @@ def test_rule_and_caveat_stand_above_every_summary(table: pd.DataFrame) -> None:
 
 
 def test_a_selection_from_simulated_ratings_says_so() -> None:
-    study = ps.simulate_study(n_annotators=8, n_prompts=10, seed=0)
-    for formula in ("rating ~ actions", "rating ~ actions + (1|annotator)"):
+    study = ps.simulate_study(n_annotators=15, n_prompts=20, seed=0)
+    for formula in ("rating ~ actions", "rating ~ effects + (1|annotator)"):
         found = select(formula, study, penalty=0.05)
         assert found.summary().startswith("SIMULATED DATA")
         assert "SIMULATED DATA" in found._repr_html_()
