@@ -93,7 +93,7 @@ def _parse_terms(piece: str, groups: Groups) -> list[FixedTerm]:
     expanded: list[FixedTerm] = []
     for term in _formulaic_terms(marked, piece):
         factors = [(f.expr, f.eval_method.value == "lookup") for f in term.factors if f.expr != "1"]
-        _refuse_factors(term, group_of, piece)
+        _refuse_factors(term, group_of, masks, piece)
         times = Counter(group_of[expr] for expr, _ in factors if expr in group_of)
         empty = [g for g in times if not groups[g]]
         if empty:
@@ -135,12 +135,14 @@ def _mark_groups(masked: str, masks: dict[str, str], groups: Groups) -> tuple[st
     return re.sub(r"(?<![\w.])(?!\d)([\w.]+)(\s*(?:\(|=(?!=)))?", mark, masked), marks, columns
 
 
-def _refuse_factors(term: Any, group_of: dict[str, str], piece: str) -> None:
-    """Refuse numbers that scale a term, and feature groups inside a function."""
+def _refuse_factors(term: Any, group_of: dict[str, str], masks: dict[str, str], piece: str) -> None:
+    """Refuse numbers that scale a term, strings, and feature groups inside a function."""
     for factor in term.factors:
         how = factor.eval_method.value
         if how == "literal" and factor.expr != "1":
             raise FormulaError(f"The number {factor.expr} in {piece!r} is not a column; make a scaled column first.")
+        if masks.get(factor.expr, "`")[0] != "`":
+            raise FormulaError(f"The text {masks[factor.expr]} in {piece!r} is not a column; back-quote odd names.")
         inside = [group_of[name] for name in names_in(factor.expr) if how == "python" and name in group_of]
         if inside:
             raise UnsupportedError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pluristats.errors import FormulaError
 
 # A name of the data: back-quoted, or a word that does not begin with a digit.
-_NAME = re.compile(r"`[^`]+`|(?!\d)[\w.]+")
+_NAME = re.compile(r"`[^`]+`|(?<![\w.])(?!\d)[\w.]+")
 _QUOTED = re.compile(r"`[^`]+`|\"[^\"]*\"|'[^']*'")
 
 

@@ -105,6 +105,8 @@ def frame_and_groups(
     """Rows, feature groups and whether they are simulated, of a study or a table."""
     if isinstance(data, pd.DataFrame):
         return data, groups or {}, False
+    if not hasattr(data, "frame") or not hasattr(data, "groups"):
+        raise TypeError(f"The data are a study or a pandas DataFrame, not {type(data).__name__}; convert them first.")
     return data.frame(), data.groups if groups is None else groups, data.simulated
 
 

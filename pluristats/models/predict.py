@@ -24,6 +24,8 @@ def random_part(result: EngineFit, factors: Sequence[Factor]) -> Array:
 
 def predict_rows(design: Design, result: EngineFit, new: pd.DataFrame, *, new_levels: NewLevels, random: bool) -> Array:
     """Xβ (+ Σ_k b_k) of the rows of ``new``; see :meth:`pluristats.models.fit.LmerFit.predict`."""
+    if not isinstance(new, pd.DataFrame):
+        raise TypeError(f"The rows to predict are a pandas DataFrame, not {type(new).__name__}; a study has frame().")
     if new_levels not in ("error", "population", "nan"):
         raise ValueError(f"new_levels is 'error', 'population' or 'nan', not {new_levels!r}.")
     known = design.fixed_inputs(new)
