@@ -45,6 +45,11 @@ def fixed_columns(terms: Sequence[FixedTerm], frame: pd.DataFrame) -> tuple[Arra
 
     built = [Term([FormulaicFactor(c, eval_method=how) for c, how in _factor_pairs(term)]) for term in terms]
     matrix = _materialise(Formula(built), frame, "The fixed part")
+    empty = [str(part.term) for part in matrix.model_spec.structure if not part.columns]
+    if empty:
+        raise FormulaError(
+            f"The term {empty[0]!r} has one category only (or is a column called '1'); leave it out or rename it."
+        )
     labels = [str(c) for part in matrix.model_spec.structure for c in part.columns]
     twice = [label for label in labels if labels.count(label) > 1]
     if twice:  # formulaic would keep only one of them
@@ -142,6 +147,9 @@ def _materialise(formula: Any, frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Matrix of formulaic; missing results are left to :func:`_finite`, other trouble is one sentence."""
     from formulaic.errors import DataMismatchWarning
 
+    # formulaic reads object columns as text, and pandas' own text columns as numbers.
+    texts = [c for c in frame if isinstance(frame[c].dtype, pd.StringDtype)]
+    frame = frame.astype(dict.fromkeys(texts, object)) if texts else frame
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)  # log(-1): _finite names the row
