@@ -75,16 +75,15 @@ def lasso_path(problem: Standardised, lambdas: Array, *, tol: float = 1e-7) -> L
     its smallest λ keep more columns than the rank allows. So each of its solutions is where an exact search starts
     (:func:`~pluristats.lasso.exact.polish`), and what is selected does not depend on ``tol``.
     """
-    p = len(problem.xy)
-    values, vectors = np.linalg.eigh(problem.gram)
-    keep = values > _NULL * max(float(values[-1]), 1e-300)
-    beta = np.zeros((p, len(lambdas)))
-    if keep.any() and lambdas[0] > 0:
-        beta = _by_glmnet(values[keep], vectors[:, keep], problem.xy, lambdas, tol)
-    for j, penalty in enumerate(lambdas):
-        exact = polish(problem.gram, problem.xy, float(penalty), beta[:, j])
-        if exact is not None:
-            beta[:, j] = exact
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+
+    # Many small factorisations: threads gain nothing on an idle machine and cost tenfold on a busy one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        beta = _by_glmnet(problem, lambdas, tol)
+        for j, penalty in enumerate(lambdas):
+            exact = polish(problem.gram, problem.xy, float(penalty), beta[:, j])
+            if exact is not None:
+                beta[:, j] = exact
     intercepts, coefficients = problem.original(beta)
     fit = np.einsum("jl,jl->l", beta, problem.gram @ beta)
     rss = problem.n * (problem.yy - 2.0 * problem.xy @ beta + fit)
@@ -101,7 +100,7 @@ def lasso_path(problem: Standardised, lambdas: Array, *, tol: float = 1e-7) -> L
     return path
 
 
-def _by_glmnet(values: Array, vectors: Array, xy: Array, lambdas: Array, tol: float) -> Array:
+def _by_glmnet(problem: Standardised, lambdas: Array, tol: float) -> Array:
     """Coefficients (p, L) by glmnet.
 
     The Lasso sees the rows only through X'X and X'y. With R'R = X'X/n and R'z = X'y/n (from the eigenvectors of the
@@ -109,8 +108,13 @@ def _by_glmnet(values: Array, vectors: Array, xy: Array, lambdas: Array, tol: fl
     """
     from glmnet import ElasticNet
 
-    p, half = len(xy), np.sqrt(values)
-    root, z = (vectors * half).T, (vectors.T @ xy) / half
+    p = len(problem.xy)
+    values, vectors = np.linalg.eigh(problem.gram)
+    keep = values > _NULL * max(float(values[-1]), 1e-300)
+    if not keep.any() or lambdas[0] <= 0:
+        return np.zeros((p, len(lambdas)))
+    half = np.sqrt(values[keep])
+    root, z = (vectors[:, keep] * half).T, (vectors[:, keep].T @ problem.xy) / half
     rows = len(z)
     # glmnet divides by its own number of rows, and two rows are its least.
     pad = max(0, 2 - rows)
