@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from pluristats.engine.blocked import symmetric
 from pluristats.engine.rank import independent_columns, well_conditioned
 from pluristats.engine.result import Array, Factor, Problem
 
 # Relative to the values as given: what is no larger than this is their rounding.
 _ROUNDING = 100 * np.finfo(float).eps
+# Share of a column's sum of squares that must be left after its mean is taken out of the sums.
+_CANCELLED = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,59 +95,92 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
         about its mean, so that a large mean alone does not cost a column. What is no longer than the rounding of the
         values as given counts as nothing.
     """
-    x, y = problem.x, problem.y
-    n, p_all = x.shape
-    ones = np.flatnonzero((x == 1.0).all(axis=0)) if p_all else np.empty(0, dtype=np.intp)
-    centred = len(ones) > 0
-    length = _rms(x)
-    center = x.mean(axis=0) if centred else np.zeros(p_all)
-    if centred:
-        center[ones[0]] = 0.0
-    x = x - center
-    scale = _rms(x)
-    scale[scale == 0.0] = 1.0
-    x /= scale
-    # The intercept goes first: nothing before it can make it look dependent.
-    order = np.r_[ones[:1], np.setdiff1d(np.arange(p_all), ones[:1])].astype(np.intp)
-    gram, rounding = _gram(x), np.maximum(tol, _ROUNDING * length / scale)
-    kept = np.sort(order[independent_columns(x[:, order], gram[np.ix_(order, order)], tol=rounding[order])])
-    if len(kept) < p_all:
-        x, gram = np.asfortranarray(x[:, kept]), gram[np.ix_(kept, kept)]
-    back = np.diag(1.0 / scale[kept])
-    if centred:
-        back[np.searchsorted(kept, ones[0])] -= center[kept] / scale[kept]
-    if not well_conditioned(gram):
-        # Normal equations would lose twice the digits that the collinearity costs.
-        x, root = linalg.qr(x, mode="economic", check_finite=False)
-        x *= np.sqrt(n)
-        back = linalg.solve_triangular(root.T, back.T, lower=True, check_finite=False).T * np.sqrt(n)
-        gram = _gram(x)
-    y, offset = _ordinary_residual(x, gram, y - y.mean() if centred else y)
-    offset = back @ offset
-    if centred:
-        offset[np.searchsorted(kept, ones[0])] += problem.y.mean()
+    n = len(problem.y)
+    columns = _standardise(problem.x, tol)
+    y, offset = _ordinary_residual(columns, problem.y)
     y_scale = float(_rms(y))
     reproduced = y_scale <= _ROUNDING * _rms(problem.y)
     y = np.zeros(n) if reproduced else y / y_scale
-    indicators: list[sparse.csr_array] = [_indicator(f) for f in problem.factors]
+    rows = np.ascontiguousarray(columns.basis)
+    factors = problem.factors
     return Crossproducts(
         n=n,
-        kept=kept,
-        back=back,
+        kept=columns.kept,
+        back=columns.back,
         offset=offset,
         y_scale=y_scale,
-        xx=gram,
-        xy=x.T @ y,
+        xx=columns.gram,
+        xy=columns.inner.T @ (y @ columns.basis),
         yy=float(y @ y),
-        zx=tuple(z @ x for z in indicators),
-        zy=tuple(np.bincount(f.codes, weights=y, minlength=f.q).astype(float) for f in problem.factors),
-        counts=tuple(np.bincount(f.codes, minlength=f.q).astype(float) for f in problem.factors),
+        zx=tuple((_indicator(f) @ rows) @ columns.inner for f in factors),
+        zy=tuple(np.bincount(f.codes, weights=y, minlength=f.q).astype(float) for f in factors),
+        counts=tuple(np.bincount(f.codes, minlength=f.q).astype(float) for f in factors),
         zz={
-            (k, j): contingency(problem.factors[k], problem.factors[j])
-            for k in range(len(indicators))
-            for j in range(k + 1, len(indicators))
+            (k, j): contingency(factors[k], factors[j]) for k in range(len(factors)) for j in range(k + 1, len(factors))
         },
     )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """X* = basis inner, without X* itself being held where ``basis`` is the columns as given.
+
+    Parameters
+    ----------
+    kept, back, gram
+        As in :class:`Crossproducts`; ``gram`` is X*'X*.
+    basis, inner
+        Shapes (n, m) and (m, p).
+    """
+
+    kept: NDArray[np.intp]
+    back: Array
+    gram: Array
+    basis: Array
+    inner: Array
+
+
+def _standardise(x: Array, tol: float) -> _Columns:
+    """Centre, scale, drop what is dependent; in the sums where they are accurate enough, else in the rows."""
+    n, p = x.shape
+    if not p:
+        return _Columns(np.empty(0, dtype=np.intp), np.zeros((0, 0)), np.zeros((0, 0)), x, np.zeros((0, 0)))
+    mean = np.ones(n) @ x / n
+    intercept = next((int(j) for j in np.flatnonzero(mean == 1.0) if (x[:, j] == 1.0).all()), -1)
+    center = mean if intercept >= 0 else np.zeros(p)
+    if intercept >= 0:
+        center[intercept] = 0.0
+    raw = _gram(x)
+    length = np.sqrt(np.diag(raw) / n)
+    gram = raw - n * np.outer(center, center)
+    if intercept >= 0:
+        gram[intercept], gram[:, intercept] = 0.0, 0.0
+        gram[intercept, intercept] = n
+    in_rows = bool((np.diag(gram) < _CANCELLED * np.diag(raw)).any())
+    if in_rows:
+        # Subtracting means from sums would cost digits that subtracting them from rows does not.
+        x = np.asfortranarray(x - center)
+        gram = _gram(x)
+    scale = np.sqrt(np.maximum(np.diag(gram), 0.0) / n)
+    scale[scale == 0.0] = 1.0
+    gram = gram / np.outer(scale, scale)
+    back = np.diag(1.0 / scale)
+    if intercept >= 0:
+        back[intercept] -= center / scale
+    inner = np.diag(1.0 / scale) if in_rows else back
+    # The intercept goes first: nothing before it can make it look dependent.
+    order = np.r_[intercept, np.delete(np.arange(p), intercept)] if intercept >= 0 else np.arange(p)
+    limit = np.maximum(tol, _ROUNDING * length / scale)
+    kept = order[independent_columns(gram[np.ix_(order, order)], x, inner[:, order], tol=limit[order])]
+    kept = np.sort(kept)
+    gram, back, inner = gram[np.ix_(kept, kept)], back[np.ix_(kept, kept)], inner[:, kept]
+    if well_conditioned(gram):
+        return _Columns(kept, back, gram, x, inner)
+    # Normal equations would lose twice the digits that the collinearity costs.
+    basis, root = linalg.qr(x @ inner, mode="economic", check_finite=False)
+    basis *= np.sqrt(n)
+    back = linalg.solve_triangular(root.T, back.T, lower=True, check_finite=False).T * np.sqrt(n)
+    return _Columns(kept, back, _gram(basis), basis, np.eye(len(kept)))
 
 
 def _rms(a: Array) -> Array:
@@ -156,19 +192,22 @@ def _gram(x: Array) -> Array:
     """X'X, both triangles."""
     if not x.shape[1]:
         return np.zeros((0, 0))
-    lower = np.tril(linalg.blas.dsyrk(1.0, x.T, lower=1))
-    return lower + np.tril(lower, -1).T
+    # BLAS reads either order of the rows without a copy.
+    lower = (
+        linalg.blas.dsyrk(1.0, x, trans=1, lower=1) if x.flags.f_contiguous else linalg.blas.dsyrk(1.0, x.T, lower=1)
+    )
+    return symmetric(lower)
 
 
-def _ordinary_residual(x: Array, gram: Array, y: Array) -> tuple[Array, Array]:
-    """Residual of y on x and the coefficients; a second projection takes out what rounding left of the first."""
-    beta = np.zeros(x.shape[1])
-    if x.shape[1]:
-        factor = linalg.cho_factor(gram, lower=True, check_finite=False)
-        for _ in range(2):
-            step = linalg.cho_solve(factor, x.T @ y, check_finite=False)
-            beta, y = beta + step, y - x @ step
-    return y, beta
+def _ordinary_residual(columns: _Columns, y: Array) -> tuple[Array, Array]:
+    """Residual of y on the columns and the coefficients of the columns as given; projected twice against rounding."""
+    beta = np.zeros(len(columns.kept))
+    if len(beta):
+        factor = linalg.cho_factor(columns.gram, lower=True, check_finite=False)
+        for _ in range(3):
+            step = linalg.cho_solve(factor, columns.inner.T @ (y @ columns.basis), check_finite=False)
+            beta, y = beta + step, y - columns.basis @ (columns.inner @ step)
+    return y, columns.back @ beta
 
 
 def _indicator(factor: Factor) -> sparse.csr_array:

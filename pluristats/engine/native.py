@@ -10,7 +10,7 @@ from scipy import linalg
 
 from pluristats.engine.crossproducts import Crossproducts, crossproducts
 from pluristats.engine.newton import Optimum, minimise
-from pluristats.engine.profiled import Evaluation, Projected, evaluate, project, slope_at_zero
+from pluristats.engine.profiled import EXACT_LEVELS, Evaluation, Projected, evaluate, project, slope_at_zero
 from pluristats.engine.result import Array, EngineFit, Factor, OptimizerRecord, Problem, RandomEffects
 from pluristats.errors import FitError
 
@@ -94,10 +94,11 @@ def optimise(pr: Projected, *, reml: bool) -> Optimum:
     deviance can have several local minima, nearly always one of them on the boundary.
     """
     small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
+    largest = max((s.stop - s.start for s in pr.slices), default=0)
 
     def search(start: Array) -> Optimum:
         return minimise(
-            lambda theta: evaluate(pr, theta, reml=reml),
+            lambda theta: evaluate(pr, theta, reml=reml, exact=len(pr.counts) - largest <= EXACT_LEVELS),
             lambda ev, k: slope_at_zero(pr, ev, k, reml=reml),
             start,
             small,
@@ -122,21 +123,10 @@ def moment_start(pr: Projected) -> Array:
     if not pr.slices:
         return np.zeros(0)
     right = np.array([*(pr.zmy[s] @ pr.zmy[s] for s in pr.slices), pr.ymy])
-    components = np.linalg.lstsq(_moments(pr.cm, pr.slices, pr.n - pr.p), right, rcond=None)[0]
+    components = np.linalg.lstsq(pr.moments(reml=True), right, rcond=None)[0]
     residual = components[-1] if components[-1] > 0 else pr.ymy / (pr.n - pr.p)
     small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
     return np.sqrt(np.maximum(components[:-1] / residual, small))
-
-
-def _moments(c: Array, slices: tuple[slice, ...], n: int) -> Array:
-    """Inner products ⟨A_k, A_l⟩ = tr A_k A_l of A_k = Z_k Z_k' (k = 1…K) and A_0 = I, the last, from Z'Z (or Z'MZ)."""
-    out = np.empty((len(slices) + 1, len(slices) + 1))
-    for k, s in enumerate(slices):
-        out[k, -1] = out[-1, k] = np.trace(c[s, s])
-        for j, t in enumerate(slices):
-            out[k, j] = np.einsum("ij,ij->", c[s, t], c[s, t])
-    out[-1, -1] = n
-    return out
 
 
 def check_identified(pr: Projected, names: list[str], *, reml: bool) -> None:
@@ -145,14 +135,13 @@ def check_identified(pr: Projected, names: list[str], *, reml: bool) -> None:
     V = σ²(I + Σ_k theta_k² Z_k Z_k') determines its components if these matrices (for REML seen through M) are linearly
     independent; two factors with the same groups are not, and for REML a factor whose levels are fixed effects too.
     """
-    c, n = (pr.cm, pr.n - pr.p) if reml else (pr.c, pr.n)
-    for s, name in zip(pr.slices, names, strict=True):
-        if np.trace(c[s, s]) <= 1e-10 * pr.counts[s].sum():
+    moments = pr.moments(reml=reml)
+    for k, (s, name) in enumerate(zip(pr.slices, names, strict=True)):
+        if moments[k, -1] <= 1e-10 * pr.counts[s].sum():
             raise FitError(
                 f"The fixed effects determine every level of grouping factor {name!r}, so that REML cannot see its "
                 f"variance; leave out (1|{name}) or those fixed effects."
             )
-    moments = _moments(c, pr.slices, n)
     lengths = np.sqrt(np.diag(moments))
     values, vectors = np.linalg.eigh(moments / np.outer(lengths, lengths))
     if values[0] <= 1e-10:
@@ -209,7 +198,7 @@ def _wrap(problem: Problem, cp: Crossproducts, pr: Projected, optimum: Optimum, 
     beta = _solve(pr.root.T, pr.xy - pr.xz @ (lam * ev.u), lower=False)
     # (X'V⁻¹X)⁻¹ = (X'X)⁻¹ + H Ω_M⁻¹ H' with H = (X'X)⁻¹X'ZΛ (Woodbury), in the standardised columns.
     half = pr.xz * lam
-    core = np.eye(pr.p) + half @ ev.inverse_m @ half.T
+    core = np.eye(pr.p) + half @ ev.omega_m.solve(half.T)
     vcov = sigma**2 * _solve(pr.root.T, _solve(pr.root.T, core, lower=False).T, lower=False)
     beta, vcov = cp.unstandardise(beta, vcov)
     sigma *= cp.y_scale
@@ -238,8 +227,7 @@ def _random_effects(
     """Modes b = Λu and their conditional variances σ²ΛΩ⁻¹Λ (given theta and β)."""
     lam = pr.spread(ev.theta)
     modes = y_scale * lam * ev.u
-    inverse = evaluate(pr, ev.theta, reml=False).inverse if reml else ev.inverse
-    sd = sigma * lam * np.sqrt(np.diag(inverse))
+    sd = sigma * lam * np.sqrt((ev.omega or pr.omega(ev.theta)).diagonal())
     return tuple(
         RandomEffects(
             factor=f.name,
@@ -266,6 +254,6 @@ def _record(optimum: Optimum) -> OptimizerRecord:
         n_evaluations=optimum.n_evaluations,
         gradient_norm=float(np.abs(at.gradient[free]).max(initial=0.0)),
         hessian_min_eigenvalue=float(curvature[0]),
-        tolerance=TOLERANCE,
+        tolerance=optimum.tolerance,
         trace=optimum.trace,
     )

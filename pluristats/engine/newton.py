@@ -28,6 +28,8 @@ class Optimum:
         Whether the largest free gradient is within tolerance and every zero has a non-negative slope.
     message
         In words.
+    tolerance
+        What the largest free gradient was required to reach at the end.
     n_evaluations
         Evaluations of the function.
     trace
@@ -37,6 +39,7 @@ class Optimum:
     at: Evaluation
     converged: bool
     message: str
+    tolerance: float
     n_evaluations: int
     trace: tuple[tuple[float, ...], ...]
 
@@ -63,7 +66,8 @@ def minimise(
     small
         theta_k² at which component k hardly matters (levels per row), shape (K,).
     tol
-        Largest absolute gradient in log(theta²) at convergence, in units of the deviance.
+        Largest absolute gradient in log(theta²) at convergence, as a share of the largest curvature where that
+        exceeds 1: theta² is then right to about this share.
     max_evaluations
         Stop unconverged after so many.
 
@@ -81,11 +85,13 @@ def minimise(
 
     at = look(np.asarray(start, dtype=float))
     message = f"stopped after {max_evaluations} evaluations"
-    converged = False
+    converged, tolerance = False, tol
     while len(trace) < max_evaluations and np.isfinite(at.deviance):
         at = _try_zeros(at, look, slope_at_zero, small)
         free = at.theta > 0
-        if np.abs(at.gradient[free]).max(initial=0.0) <= tol:
+        step, curvature = _newton_direction(at, free)
+        tolerance = tol * max(1.0, curvature)
+        if np.abs(at.gradient[free]).max(initial=0.0) <= tolerance:
             released = [k for k in np.flatnonzero(~free) if slope_at_zero(at, int(k)) < -tol]
             if not released:
                 message, converged = "gradient within tolerance", True
@@ -94,28 +100,35 @@ def minimise(
             theta[released] = np.sqrt(1e-3 * small[released])
             at = look(theta)
             continue
-        better = _newton_step(at, look, free, max_evaluations - len(trace))
+        better = _line_search(at, look, free, step, max_evaluations - len(trace))
         if better is None and len(trace) >= max_evaluations:
             break
         if better is None:
             message = "no step lowers the deviance"
             # At the limit of double precision the gradient may stay just above the tolerance.
-            converged = bool(np.abs(at.gradient[free]).max() <= 1e3 * tol)
+            converged = bool(np.abs(at.gradient[free]).max() <= 1e3 * tolerance)
             break
         at = better
     if not np.isfinite(at.deviance):
         message = "the deviance is not finite"
-    return Optimum(at, converged, message, len(trace), tuple(trace))
+    return Optimum(at, converged, message, tolerance, len(trace), tuple(trace))
 
 
-def _newton_step(
-    at: Evaluation, look: Callable[[Array], Evaluation], free: np.ndarray, budget: int
-) -> Evaluation | None:
-    """One damped Newton step among the free components; None where none lowers the deviance."""
+def _newton_direction(at: Evaluation, free: np.ndarray) -> tuple[Array, float]:
+    """The Newton step among the free components, and the largest curvature there."""
+    if not free.any():
+        return np.zeros(0), 0.0
     values, vectors = np.linalg.eigh(at.hessian[np.ix_(free, free)])
     size = np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max()))
-    step = -vectors @ ((vectors.T @ at.gradient[free]) / size)
-    step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
+    along = vectors.T @ at.gradient[free]
+    return -vectors @ (along / size), float(size.max())
+
+
+def _line_search(
+    at: Evaluation, look: Callable[[Array], Evaluation], free: np.ndarray, step: Array, budget: int
+) -> Evaluation | None:
+    """Go along the step as far as the deviance falls; None where it does not."""
+    step = step * min(1.0, _LONGEST_STEP / np.abs(step).max())
     slope = float(at.gradient[free] @ step)
     rounding = 1e-13 * abs(at.deviance)
     shrink = 1.0

@@ -1,9 +1,8 @@
 """The profiled deviance of a model with random intercepts, with gradient and Hessian in log(theta²).
 
-Notation: Λ = diag(theta_k, repeated q_k times), C = Z'Z, C_M = Z'MZ with M = I - X(X'X)⁻¹X' (one projection,
-after which no cost depends on p), Ω = I + ΛCΛ, Ω_M = I + ΛC_MΛ. The spherical modes at the estimated β are
-u = Ω_M⁻¹ΛZ'My, the penalised residual sum of squares is r² = y'My - (ΛZ'My)'u (computed as
-y'My - 2b'Z'My + b'C_M b + u'u with b = Λu, in which an error of u counts only squared), and
+Notation: Λ = diag(theta_k, repeated q_k times), M = I - X(X'X)⁻¹X', Ω = I + ΛZ'ZΛ, Ω_M = I + ΛZ'MZΛ. The spherical
+modes at the estimated β are u = Ω_M⁻¹ΛZ'My, the penalised residual sum of squares is r² = y'My - (ΛZ'My)'u (computed
+as y'My - 2b'Z'My + b'Z'MZb + u'u with b = Λu, in which an error of u counts only squared), and
 
     ML:    d(theta) = log|Ω|            + n     (1 + log(2πr²/n))
     REML:  d(theta) = log|X'X| + log|Ω_M| + (n-p) (1 + log(2πr²/(n-p)))
@@ -12,9 +11,12 @@ y'My - 2b'Z'My + b'C_M b + u'u with b = Λu, in which an error of u counts only 
 c = n or n-p, and W the inverse of Ω (ML) or Ω_M (REML),
 
     ∂d/∂ρ_k      = q_k - tr W_kk - c u_k'u_k / r²
-    ∂²d/∂ρ_k∂ρ_l = -‖δ_kl I - W_kl‖²_F + c (2 u_k'(δ_kl I - Ω_M⁻¹)_kl u_l / r² - u_k'u_k u_l'u_l / r⁴) + δ_kl ∂d/∂ρ_k,
+    ∂²d/∂ρ_k∂ρ_l = -‖δ_kl I - W_kl‖²_F + c (2 w_kl / r² - u_k'u_k u_l'u_l / r⁴) + δ_kl ∂d/∂ρ_k,
+             w_kl = u_k'(δ_kl I - Ω_M⁻¹)_kl u_l,
 
-in which nothing is divided by theta: a component at zero only has a zero gradient.
+in which nothing is divided by theta: a component at zero only has a zero gradient. The average-information matrix
+(Gilmour, Thompson & Cullis 1995) replaces the first two terms by c (w_kl / r² - u_k'u_k u_l'u_l / r⁴), which needs no
+product of s × s matrices.
 """
 
 from __future__ import annotations
@@ -24,8 +26,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from pluristats.engine.blocked import Elimination, LevelBlocks, eliminate
 from pluristats.engine.crossproducts import Crossproducts
+from pluristats.engine.omega import DenseOmega, Downdated, Factorised, dense_omega, downdated
 from pluristats.engine.result import Array
+
+# Levels beyond the largest factor's up to which every step affords the exact Hessian.
+EXACT_LEVELS = 400
+# Most levels in all for which Z'MZ is held dense.
+_DENSE_LEVELS = 6000
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,10 @@ class Projected:
         Where each factor's q_k levels stand among all q.
     counts
         Diagonal of Z'Z, shape (q,).
-    c
-        Z'Z, shape (q, q).
+    blocks
+        Z'Z.
     cm
-        Z'MZ, shape (q, q).
+        Z'MZ, shape (q, q), where holding it is the cheaper route; else None.
     zmy
         Z'My*, shape (q,).
     ymy
@@ -64,8 +73,8 @@ class Projected:
     p: int
     slices: tuple[slice, ...]
     counts: Array
-    c: Array
-    cm: Array
+    blocks: LevelBlocks
+    cm: Array | None
     zmy: Array
     ymy: float
     root: Array
@@ -77,6 +86,41 @@ class Projected:
     def spread(self, theta: Array) -> Array:
         """Diagonal of Λ, shape (q,)."""
         return np.repeat(theta, [s.stop - s.start for s in self.slices])
+
+    def times_zmz(self, b: Array) -> Array:
+        """Z'MZ b, shape (q,)."""
+        return self.blocks.times(b) - self.xz.T @ (self.xz @ b) if self.cm is None else self.cm @ b
+
+    def omega(self, theta: Array) -> Elimination:
+        """Ω factorised."""
+        return eliminate(self.blocks, theta)
+
+    def omega_m(self, theta: Array, omega: Elimination | None = None) -> DenseOmega | Downdated:
+        """Ω_M factorised; pass Ω where it is at hand."""
+        lam = self.spread(theta)
+        if self.cm is not None:
+            return dense_omega(self.slices, self.cm, lam)
+        return downdated(self.slices, omega or self.omega(theta), self.xz, lam)
+
+    def moments(self, *, reml: bool) -> Array:
+        """Inner products tr A_k A_l of A_k = Z_k Z_k' (k = 1…K) and A_0 = I, the last; REML: all seen through M.
+
+        With Q_k = R⁻¹X'Z_k: ‖Z_k'MZ_l‖² = ‖Z_k'Z_l‖² - 2 tr(Q_k Z_k'Z_l Q_l') + tr(Q_k Q_k' Q_l Q_l').
+        """
+        k_all = len(self.slices)
+        out = np.empty((k_all + 1, k_all + 1))
+        out[-1, -1] = self.n - self.p if reml else self.n
+        halves = [self.xz[:, s] for s in self.slices]
+        for k, s in enumerate(self.slices):
+            out[k, -1] = out[-1, k] = self.counts[s].sum() - (np.sum(halves[k] ** 2) if reml else 0.0)
+            for j in range(k + 1):
+                out[k, j] = self.blocks.norm(j, k)
+                if reml:
+                    through = self.blocks.right_multiply(halves[j], j, k)
+                    out[k, j] -= 2.0 * np.sum(through * halves[k])
+                    out[k, j] += np.sum((halves[k] @ halves[k].T) * (halves[j] @ halves[j].T))
+                out[j, k] = out[k, j]
+        return out
 
 
 @dataclass(frozen=True)
@@ -91,62 +135,71 @@ class Evaluation:
         -2 (restricted) log-likelihood, on lme4's scale.
     gradient, hessian
         In ρ = log theta², shapes (K,) and (K, K).
+    exact
+        Whether ``hessian`` is exact rather than the average information.
     u
         Spherical modes, shape (q,), of the standardised response.
     rss
         Penalised residual sum of squares r² of the standardised response.
-    inverse_m
-        Ω_M⁻¹, shape (q, q).
-    inverse
-        Ω⁻¹, shape (q, q); the same array as ``inverse_m`` where it was not needed (REML).
+    omega_m, omega
+        Ω_M and Ω factorised; ``omega`` is None where it was not needed.
     """
 
     theta: Array
     deviance: float
     gradient: Array
     hessian: Array
+    exact: bool
     u: Array
     rss: float
-    inverse_m: Array
-    inverse: Array
+    omega_m: Factorised
+    omega: Elimination | None
 
 
 def project(cp: Crossproducts) -> Projected:
     """Take the fixed effects out of the cross-products, once for all theta."""
     ends = np.cumsum(cp.q, dtype=int)
     slices = tuple(slice(int(e - q), int(e)) for e, q in zip(ends, cp.q, strict=True))
-    q = int(ends[-1]) if len(ends) else 0
-    c = np.zeros((q, q))
-    counts = np.concatenate(cp.counts) if cp.counts else np.zeros(0)
-    np.fill_diagonal(c, counts)
-    for (k, j), block in cp.zz.items():
-        dense = block if isinstance(block, np.ndarray) else block.toarray()
-        c[slices[k], slices[j]] = dense
-        c[slices[j], slices[k]] = dense.T
-    zx = np.concatenate(cp.zx) if cp.zx else np.zeros((0, cp.p))
+    q, p = int(ends[-1]) if len(ends) else 0, cp.p
+    blocks = LevelBlocks.of(cp.counts, cp.zz)
+    zx = np.concatenate(cp.zx) if cp.zx else np.zeros((0, p))
     zy = np.concatenate(cp.zy) if cp.zy else np.zeros(0)
-    root = linalg.cholesky(cp.xx, lower=True, check_finite=False) if cp.p else np.zeros((0, 0))
-    xz = linalg.solve_triangular(root, zx.T, lower=True, check_finite=False) if cp.p else np.zeros((0, q))
-    xy = linalg.solve_triangular(root, cp.xy, lower=True, check_finite=False) if cp.p else np.zeros(0)
+    root = linalg.cholesky(cp.xx, lower=True, check_finite=False) if p else np.zeros((0, 0))
+    xz = linalg.solve_triangular(root, zx.T, lower=True, check_finite=False) if p else np.zeros((0, q))
+    xy = linalg.solve_triangular(root, cp.xy, lower=True, check_finite=False) if p else np.zeros(0)
+    # Multiplications of one factorisation with derivatives by either route.
+    s = q - (cp.q[0] if cp.q else 0)
+    dense = q <= _DENSE_LEVELS and q**3 <= 4 * q * p * (s + p)
     return Projected(
         n=cp.n,
-        p=cp.p,
+        p=p,
         slices=slices,
-        counts=counts,
-        c=c,
-        cm=c - xz.T @ xz,
+        counts=np.concatenate(cp.counts) if cp.counts else np.zeros(0),
+        blocks=blocks,
+        cm=blocks.dense() - xz.T @ xz if dense else None,
         zmy=zy - xz.T @ xy,
         ymy=cp.yy - float(xy @ xy),
         root=root,
         xz=xz,
         xy=xy,
-        log_det_xx=2.0 * float(np.log(np.diag(root)).sum() - np.linalg.slogdet(cp.back)[1]) if cp.p else 0.0,
-        log_y_scale=float(np.log(cp.y_scale)),
+        log_det_xx=2.0 * float(np.log(np.diag(root)).sum() - np.linalg.slogdet(cp.back)[1]) if p else 0.0,
+        log_y_scale=float(np.log(cp.y_scale)) if cp.y_scale > 0 else -np.inf,
     )
 
 
-def evaluate(pr: Projected, theta: Array, *, reml: bool) -> Evaluation:
+def evaluate(pr: Projected, theta: Array, *, reml: bool, exact: bool = True) -> Evaluation:
     """Profiled deviance, gradient and Hessian at ``theta`` (the module's formulas).
+
+    Parameters
+    ----------
+    pr
+        Projected cross-products.
+    theta
+        Not negative, shape (K,).
+    reml
+        Which criterion.
+    exact
+        The Hessian itself, or the average information.
 
     Raises
     ------
@@ -156,73 +209,47 @@ def evaluate(pr: Projected, theta: Array, *, reml: bool) -> Evaluation:
     lam = pr.spread(theta)
     if len(lam) and np.finfo(float).eps * float((lam**2 * pr.counts).max()) > 1e-3:
         raise np.linalg.LinAlgError("theta is too large for double precision")
-    factor, log_det_m = _cholesky(pr.cm, lam)
-    u = linalg.cho_solve((factor, True), lam * pr.zmy, check_finite=False) if len(lam) else np.zeros(0)
+    omega = pr.omega(theta) if not reml or pr.cm is None else None
+    omega_m = pr.omega_m(theta, omega)
+    u = omega_m.solve(lam * pr.zmy)
     b = lam * u
-    rss = pr.ymy - 2.0 * float(b @ pr.zmy) + float(b @ (pr.cm @ b)) + float(u @ u)
-    inverse_m = _inverse(factor)
-    if reml:
-        inverse, log_det, c = inverse_m, log_det_m + pr.log_det_xx, pr.n - pr.p
-    else:
-        factor, log_det = _cholesky(pr.c, lam)
-        inverse, c = _inverse(factor), pr.n
+    rss = pr.ymy - 2.0 * float(b @ pr.zmy) + float(b @ pr.times_zmz(b)) + float(u @ u)
+    main: Factorised = omega_m if omega is None or reml else omega
+    log_det, c = (main.log_det + pr.log_det_xx, pr.n - pr.p) if reml else (main.log_det, pr.n)
     with np.errstate(divide="ignore", invalid="ignore"):  # r² = 0 is a perfect fit, refused by the caller
         deviance = log_det + c * (1.0 + np.log(2.0 * np.pi * rss / c) + 2.0 * pr.log_y_scale)
-        gradient, hessian = _derivatives(pr.slices, u, rss, c, inverse, inverse_m)
-    return Evaluation(theta, float(deviance), gradient, hessian, u, rss, inverse_m, inverse)
+        gradient, hessian = _derivatives(pr.slices, u, rss, c, main, omega_m, exact)
+    return Evaluation(theta, float(deviance), gradient, hessian, exact, u, rss, omega_m, omega)
 
 
 def slope_at_zero(pr: Projected, ev: Evaluation, k: int, *, reml: bool) -> float:
     """∂d/∂(theta_k²) where theta_k = 0: tr(Z_k'V⁻¹Z_k) - c‖Z_k'P y‖²/r² (REML: P in the trace too).
 
-    A component at zero is at its optimum exactly if this is not negative.
+    A component at zero is at its optimum exactly if this is not negative. It is taken as the gradient in ρ_k over
+    theta_k² at a theta_k² a millionth of levels per row, which is the limit to about six digits.
     """
-    lam, s = pr.spread(ev.theta), pr.slices[k]
-    c_used = pr.cm if reml else pr.c
-    half = lam[:, None] * c_used[:, s]
-    trace = np.trace(c_used[s, s]) - float(np.einsum("ij,ij->", half, ev.inverse @ half))
-    w = pr.zmy[s] - pr.cm[s] @ (lam * ev.u)
-    return float(trace - (pr.n - pr.p if reml else pr.n) * (w @ w) / ev.rss)
-
-
-def _cholesky(c: Array, lam: Array) -> tuple[Array, float]:
-    """Lower Cholesky factor of I + ΛCΛ, with rubbish above the diagonal, and log|I + ΛCΛ|."""
-    omega = lam[:, None] * c * lam
-    omega.flat[:: len(lam) + 1] += 1.0
-    if not len(lam):
-        return omega, 0.0
-    factor, info = linalg.lapack.dpotrf(omega, lower=1, overwrite_a=1)
-    if info:
-        raise np.linalg.LinAlgError("I + ΛZ'ZΛ is not positive definite")
-    return factor, 2.0 * float(np.log(np.diag(factor)).sum())
-
-
-def _inverse(factor: Array) -> Array:
-    """(I + ΛCΛ)⁻¹ from its Cholesky factor."""
-    if not len(factor):
-        return factor
-    lower = np.tril(linalg.lapack.dpotri(factor, lower=1)[0])
-    return lower + np.tril(lower, -1).T
+    theta = ev.theta.copy()
+    levels = pr.slices[k].stop - pr.slices[k].start
+    theta[k] = np.sqrt(1e-6 * levels / pr.n)
+    return float(evaluate(pr, theta, reml=reml, exact=False).gradient[k] / theta[k] ** 2)
 
 
 def _derivatives(
-    slices: tuple[slice, ...], u: Array, rss: float, c: int, inverse: Array, inverse_m: Array
+    slices: tuple[slice, ...], u: Array, rss: float, c: int, main: Factorised, omega_m: Factorised, exact: bool
 ) -> tuple[Array, Array]:
     """Gradient and Hessian in ρ; see the module's formulas."""
     k_all = len(slices)
+    if not k_all:
+        return np.zeros(0), np.zeros((0, 0))
+    sizes = np.array([s.stop - s.start for s in slices], dtype=float)
     uu = np.array([u[s] @ u[s] for s in slices])
-    gradient, hessian = np.zeros(k_all), np.zeros((k_all, k_all))
+    traces = main.traces()
+    gradient = sizes - traces - c * uu / rss
+    masked = np.zeros((len(u), k_all))
     for k, s in enumerate(slices):
-        q = s.stop - s.start
-        trace = np.trace(inverse[s, s])
-        gradient[k] = q - trace - c * uu[k] / rss
-        for j, t in enumerate(slices[: k + 1]):
-            norm = np.einsum("ij,ij->", inverse[s, t], inverse[s, t])
-            cross = -u[s] @ inverse_m[s, t] @ u[t]
-            if k == j:
-                norm += q - 2.0 * trace
-                cross += uu[k]
-            hessian[k, j] = -norm + c * (2.0 * cross / rss - uu[k] * uu[j] / rss**2)
-            hessian[j, k] = hessian[k, j]
-        hessian[k, k] += gradient[k]
-    return gradient, hessian
+        masked[s, k] = u[s]
+    cross = np.diag(uu) - masked.T @ omega_m.solve(masked)
+    hessian = c * (cross / rss - np.outer(uu, uu) / rss**2)
+    if exact:
+        hessian += c * cross / rss - main.norms() - np.diag(sizes - 2.0 * traces)
+    return gradient, hessian + np.diag(gradient)

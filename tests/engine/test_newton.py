@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pluristats.engine import native
 from pluristats.engine.newton import minimise
+from pluristats.engine.omega import DenseOmega
 from pluristats.engine.profiled import Evaluation, evaluate, slope_at_zero
 from pluristats.engine.result import Array, Problem
 from pluristats.errors import FitError
@@ -192,6 +193,12 @@ def test_where_the_first_end_is_only_local_the_better_one_is_found() -> None:
 # ---- the minimiser itself ----
 
 
+def made(theta: Array, value: float, gradient: Array, hessian: Array) -> Evaluation:
+    """An evaluation of some other function; the minimiser does not look at the factorisations."""
+    nothing = DenseOmega((), np.zeros((0, 0)))
+    return Evaluation(theta, value, gradient, hessian, True, np.zeros(0), 1.0, nothing, None)
+
+
 def quadratic(centre: Array, curvature: Array) -> tuple[object, list[Array]]:
     """Σ_k curvature_k (log theta_k² - centre_k)², whose minimum is known."""
     seen: list[Array] = []
@@ -200,8 +207,7 @@ def quadratic(centre: Array, curvature: Array) -> tuple[object, list[Array]]:
         seen.append(theta)
         rest = np.log(theta**2) - centre
         d = float(curvature @ rest**2)
-        empty = np.zeros((0, 0))
-        return Evaluation(theta, d, 2 * curvature * rest, np.diag(2 * curvature), np.zeros(0), 1.0, empty, empty)
+        return made(theta, d, 2 * curvature * rest, np.diag(2 * curvature))
 
     return value, seen
 
@@ -228,7 +234,7 @@ def test_too_few_evaluations_are_not_called_convergence(budget: int) -> None:
 def test_a_function_that_lies_about_its_gradient_is_not_called_solved() -> None:
     def value(theta: Array) -> Evaluation:
         ev = quadratic(np.zeros(1), np.ones(1))[0](theta)
-        return Evaluation(theta, ev.deviance, -ev.gradient, ev.hessian, ev.u, 1.0, ev.inverse, ev.inverse)
+        return made(theta, ev.deviance, -ev.gradient, ev.hessian)
 
     end = minimise(value, lambda ev, k: 1.0, np.full(1, 3.0), np.zeros(1))
     assert not end.converged and end.message == "no step lowers the deviance"
@@ -237,7 +243,7 @@ def test_a_function_that_lies_about_its_gradient_is_not_called_solved() -> None:
 def test_a_deviance_that_is_not_a_number_stops_the_search() -> None:
     def value(theta: Array) -> Evaluation:
         nothing = np.full((1, 1), np.nan)
-        return Evaluation(theta, float("nan"), nothing[0], nothing, np.zeros(0), 0.0, nothing, nothing)
+        return made(theta, float("nan"), nothing[0], nothing)
 
     end = minimise(value, lambda ev, k: 1.0, np.ones(1), np.zeros(1))
     assert not end.converged and end.message == "the deviance is not finite"

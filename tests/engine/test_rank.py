@@ -16,7 +16,7 @@ A, B = RNG.normal(size=(2, 40))
 
 def kept(*columns: np.ndarray, tol: float = 1e-7) -> list[int]:
     x = np.column_stack(columns)
-    return independent_columns(x, x.T @ x, tol=tol).tolist()
+    return independent_columns(x.T @ x, x, tol=tol).tolist()
 
 
 def test_the_first_of_equal_columns_is_kept() -> None:
@@ -45,13 +45,13 @@ def test_near_copies_are_kept_down_to_rs_tolerance(distance: float, expected: li
 def test_each_column_may_have_its_own_tolerance() -> None:
     x = np.column_stack([A, B, A + 1e-2 * B])
     gram = x.T @ x
-    assert independent_columns(x, gram, tol=np.array([1e-7, 1e-7, 1e-7])).tolist() == [0, 1]
-    assert independent_columns(x[:, [0, 2]], gram[np.ix_([0, 2], [0, 2])], tol=np.array([1e-7, 1e-3])).tolist() == [
+    assert independent_columns(gram, x, tol=np.array([1e-7, 1e-7, 1e-7])).tolist() == [0, 1]
+    assert independent_columns(gram[np.ix_([0, 2], [0, 2])], x[:, [0, 2]], tol=np.array([1e-7, 1e-3])).tolist() == [
         0,
         1,
     ]
-    assert independent_columns(x[:, [0, 2]], gram[np.ix_([0, 2], [0, 2])], tol=np.array([1e-7, 0.1])).tolist() == [0]
-    assert independent_columns(x[:, :1], gram[:1, :1], tol=np.array([2.0])).tolist() == []
+    assert independent_columns(gram[np.ix_([0, 2], [0, 2])], x[:, [0, 2]], tol=np.array([1e-7, 0.1])).tolist() == [0]
+    assert independent_columns(gram[:1, :1], x[:, :1], tol=np.array([2.0])).tolist() == []
 
 
 def test_conditioning() -> None:
@@ -65,6 +65,6 @@ def test_conditioning() -> None:
 @given(x=hnp.arrays(float, st.tuples(st.integers(3, 8), st.integers(1, 6)), elements=st.integers(-2, 2)))
 @settings(max_examples=150, deadline=2000)
 def test_kept_columns_are_a_basis_chosen_from_the_left(x: np.ndarray) -> None:
-    columns = independent_columns(x, x.T @ x)
+    columns = independent_columns(x.T @ x, x)
     ranks = [0, *(np.linalg.matrix_rank(x[:, : j + 1]) for j in range(x.shape[1]))]
     assert columns.tolist() == [j for j in range(x.shape[1]) if ranks[j + 1] > ranks[j]]
