@@ -129,13 +129,13 @@ def _predict(
 ) -> tuple[Array, int]:
     """Xβ̂ of the test rows from the training rows, and how many columns it used."""
     columns = np.arange(len(design.x_names), dtype=np.intp)
-    if rule is not None and len(columns) > 1:
-        columns = candidate_columns(design)
-        chosen = choose_columns(design.x[train][:, columns], design.y[train], rows[train], rule)
+    candidates = columns[:0] if rule is None else candidate_columns(design)
+    if rule is not None and len(candidates):
+        chosen = choose_columns(design.x[train][:, candidates], design.y[train], rows[train], rule)
         if shrunken:
             path, at = chosen.path, chosen.position
-            return path.intercepts[at] + design.x[test][:, columns] @ path.coefficients[:, at], int(path.df[at])
-        columns = np.r_[0, columns[chosen.support]]
+            return path.intercepts[at] + design.x[test][:, candidates] @ path.coefficients[:, at], int(path.df[at])
+        columns = np.r_[0, candidates[chosen.support]]
     beta, kept = _fixed_effects(design, train, columns)
     return design.x[test][:, kept] @ beta, len([j for j in kept if design.x_names[j] != "(Intercept)"])
 

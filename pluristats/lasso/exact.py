@@ -13,7 +13,9 @@ _DEPENDENT = 1e-6
 _OPTIMAL = 1e-9
 
 
-def polish(gram: Array, xy: Array, penalty: float, start: Array, *, max_steps: int = 1000) -> Array | None:
+def polish(
+    gram: Array, xy: Array, penalty: float, start: Array, otherwise: Array | None = None, *, max_steps: int = 1000
+) -> Array | None:
     """Minimiser of ½β'Gβ - β'c + λ‖β‖₁ from a starting point, by feature-sign search (Lee et al. 2007).
 
     Formula: on an active set S with signs s the solution is β_S = G_SS⁻¹(c_S - λs). Move there, but no further than
@@ -29,6 +31,8 @@ def polish(gram: Array, xy: Array, penalty: float, start: Array, *, max_steps: i
         λ ≥ 0.
     start
         Starting point, shape (p,); the nearer the optimum, the fewer steps.
+    otherwise
+        Where to start instead if the columns with a coefficient in ``start`` determine each other.
     max_steps
         Changes of the active set to try.
 
@@ -47,7 +51,12 @@ def polish(gram: Array, xy: Array, penalty: float, start: Array, *, max_steps: i
     for _ in range(max_steps):
         active = np.flatnonzero(sign)
         now, s = beta[active], sign[active]
-        step, longest = _step(gram[np.ix_(active, active)], xy[active] - penalty * s, now, s)
+        block = gram[np.ix_(active, active)]
+        target = _solve(block, xy[active] - penalty * s)
+        if target is None and otherwise is not None:
+            beta, sign, otherwise = otherwise.copy(), np.sign(otherwise), None
+            continue
+        step, longest = (_null_direction(block, s), np.inf) if target is None else (target - now, 1.0)
         # The share of the step at which each coefficient is zero; a newly joined one is zero and moves away.
         shrinking = (step * s < 0) & (now * s >= 0)
         share = np.full(len(active), np.inf)
@@ -68,17 +77,21 @@ def polish(gram: Array, xy: Array, penalty: float, start: Array, *, max_steps: i
     return None
 
 
-def _step(gram: Array, right: Array, now: Array, sign: Array) -> tuple[Array, float]:
-    """Step from ``now`` to the solution of G b = r, and 1; or along a null direction of G, without a limit."""
+def _solve(gram: Array, right: Array) -> Array | None:
+    """Solution of G b = r; None where the columns behind G determine each other."""
     try:
         factor = linalg.cholesky(gram, lower=True, check_finite=False)
-        if np.diag(factor).min(initial=1.0) >= _DEPENDENT:
-            return linalg.cho_solve((factor, True), right, check_finite=False) - now, 1.0
     except linalg.LinAlgError:
-        pass
+        return None
+    if np.diag(factor).min(initial=1.0) < _DEPENDENT:
+        return None
+    return linalg.cho_solve((factor, True), right, check_finite=False)
+
+
+def _null_direction(gram: Array, sign: Array) -> Array:
+    """Direction v with G v = 0 in which Σ|β| falls; where it stays (a column twice), the last column gives way."""
     null = linalg.eigh(gram, check_finite=False, subset_by_index=[0, 0])[1][:, 0]
-    downhill = sign @ null
-    # Where the objective is flat (a column twice), the later column gives way.
-    if abs(downhill) < _OPTIMAL:
-        downhill = sign[-1] * null[-1]
-    return (-null if downhill > 0 else null), np.inf
+    uphill = sign @ null
+    if abs(uphill) < _OPTIMAL:
+        uphill = sign[-1] * null[-1]
+    return -null if uphill > 0 else null

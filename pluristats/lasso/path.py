@@ -80,10 +80,11 @@ def lasso_path(problem: Standardised, lambdas: Array, *, tol: float = 1e-7) -> L
     # Many small factorisations: threads gain nothing on an idle machine and cost tenfold on a busy one.
     with threadpool_limits(limits=1, user_api="blas"):
         beta = _by_glmnet(problem, lambdas, tol)
+        last = np.zeros(len(problem.xy))
         for j, penalty in enumerate(lambdas):
-            exact = polish(problem.gram, problem.xy, float(penalty), beta[:, j])
+            exact = polish(problem.gram, problem.xy, float(penalty), beta[:, j], last)
             if exact is not None:
-                beta[:, j] = exact
+                beta[:, j] = last = exact
     intercepts, coefficients = problem.original(beta)
     fit = np.einsum("jl,jl->l", beta, problem.gram @ beta)
     rss = problem.n * (problem.yy - 2.0 * problem.xy @ beta + fit)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pluristats.engine.rank import independent_columns
+from pluristats.engine import native
+from pluristats.engine.result import Problem
 from pluristats.errors import (
     DroppedRowsWarning,
     FitError,
@@ -214,7 +215,7 @@ def _least_squares(design: Design) -> tuple[Any, list[tuple[type[PluristatsWarni
     told: list[tuple[type[PluristatsWarning], str]] = []
     if design.n_dropped:
         told.append((DroppedRowsWarning, dropped_rows(design)))
-    kept = independent_columns(design.x, design.x.T @ design.x)
+    kept = native.fit(Problem(design.y, design.x, design.x_names, ()), reml=False).kept
     gone = [name for j, name in enumerate(design.x_names) if j not in kept]
     if gone:
         message = f"Dropped as linear combinations of columns before them: {', '.join(gone)}."
