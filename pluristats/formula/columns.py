@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -70,24 +71,27 @@ def rebuilt_columns(terms: Sequence[FixedTerm], spec: Any, new: pd.DataFrame) ->
     FitError
         A category that the fit has not seen, or a value that is not finite.
     """
-    if spec is None:
-        for name in plain_columns(terms):
-            if not _is_number(new[name]):
+    states = {} if spec is None else {str(f): state for f, state in spec.encoder_state.items()}
+    for name in plain_columns(terms):
+        kind, state = states.get(name, (None, {}))
+        if kind is None or kind.value != "categorical":
+            # Formulaic counts true and false as numbers, as it did in the fit.
+            if not (_is_number(new[name]) or (spec is not None and pd.api.types.is_bool_dtype(new[name]))):
                 raise FormulaError(
                     f"Column {name!r} was a number in the fit and is {new[name].dtype} in the new data; convert it."
                 )
-        return _finite(_numeric_columns(terms, new), tuple(term.name for term in terms), new.index)
-    for factor, (_, state) in spec.encoder_state.items():
-        known = state.get("categories") if isinstance(state, dict) else None
-        if known is not None and str(factor) in new.columns:
-            unseen = ~new[str(factor)].isin(list(known)).to_numpy()
+        elif "categories" in state:
+            unseen = ~new[name].isin(list(state["categories"])).to_numpy()
             if unseen.any():
                 at = int(np.argmax(unseen))
                 raise FitError(
-                    f"Row {new.index[at]!r} has {new[str(factor)].iloc[at]!r} in column {str(factor)!r}, a category "
-                    "that the fit has not seen; leave such rows out."
+                    f"Row {shown(new.index[at])} has {shown(new[name].iloc[at])} in column {name!r}, a category that "
+                    "the fit has not seen; leave such rows out."
                 )
-    matrix = _materialise(spec, new, "The fixed part")
+    if spec is None:
+        return _finite(_numeric_columns(terms, new), tuple(term.name for term in terms), new.index)
+    # A copy: formulaic writes what it meets in these rows into the specification.
+    matrix = _materialise(deepcopy(spec), new, "The fixed part")
     return _finite(matrix.to_numpy(dtype=float), tuple(map(str, matrix.columns)), new.index)
 
 
@@ -140,7 +144,12 @@ def refuse_infinite(frame: pd.DataFrame) -> None:
             infinite = np.isinf(frame[name].to_numpy(dtype=float, na_value=np.nan))
             if infinite.any():
                 row = frame.index[int(np.argmax(infinite))]
-                raise FitError(f"Column {name!r} holds an infinite value in row {row!r}; mend or remove that row.")
+                raise FitError(f"Column {name!r} holds an infinite value in row {shown(row)}; mend or remove that row.")
+
+
+def shown(value: object) -> str:
+    """A label or value as a person would write it: numpy's numbers without their type."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _materialise(formula: Any, frame: pd.DataFrame, what: str) -> pd.DataFrame:
@@ -164,7 +173,7 @@ def _finite(x: Array, names: Sequence[str], index: pd.Index) -> Array:
     good = np.isfinite(x)
     if not good.all():
         row, column = (int(i) for i in np.argwhere(~good)[0])
-        raise FitError(f"{names[column]!r} is {x[row, column]} in row {index[row]!r}; mend or remove that row.")
+        raise FitError(f"{names[column]!r} is {x[row, column]} in row {shown(index[row])}; mend or remove that row.")
     return x
 
 

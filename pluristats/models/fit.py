@@ -185,7 +185,8 @@ class LmerFit:
         ----------
         effects
             ``"fixed"`` (term, estimate, std_error, statistic, p_value, conf_low, conf_high), ``"ran_pars"``
-            (group, term, estimate: standard deviations) or ``"ran_vals"`` (as :meth:`ranef`).
+            (group, term, estimate: standard deviations ``sd__…`` and, of slopes, correlations ``cor__…``) or
+            ``"ran_vals"`` (as :meth:`ranef`).
         conf_level
             Coverage of the interval.
         """
@@ -195,7 +196,8 @@ class LmerFit:
             return self.ranef()
         if effects == "ran_pars":
             table = self.varcorr()
-            names = ["sd__" + a if pd.isna(b) else f"cor__{a}.{b}" for a, b in zip(table.var1, table.var2, strict=True)]
+            first = table.var1.where(table.var1.notna(), "Observation")  # the residual's, as broom.mixed calls it
+            names = [f"sd__{a}" if pd.isna(b) else f"cor__{a}.{b}" for a, b in zip(first, table.var2, strict=True)]
             return pd.DataFrame({"group": table.grp, "term": names, "estimate": table.sdcor})
         if effects != "fixed":
             raise ValueError(f"effects is 'fixed', 'ran_pars' or 'ran_vals', not {effects!r}.")

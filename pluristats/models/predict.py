@@ -11,7 +11,7 @@ import pandas as pd
 
 from pluristats.engine.result import Array, EngineFit, Factor
 from pluristats.errors import DroppedRowsWarning, FitError, FormulaError
-from pluristats.formula import Design, grouping_factor
+from pluristats.formula import Design, grouping_factor, shown
 
 NewLevels = Literal["error", "population", "nan"]
 
@@ -65,7 +65,7 @@ def _effects(
         first = int(np.argmax(unseen))
         level = ":".join(str(v) for v in new[list(group)].iloc[first])
         raise FitError(
-            f"Row {new.index[first]!r} has level {level!r} of {name!r}, which the fit has not seen; pass "
+            f"Row {shown(new.index[first])} has level {level!r} of {name!r}, which the fit has not seen; pass "
             "new_levels='population' to predict it at the population mean, or 'nan'."
         )
     if policy == "population":
