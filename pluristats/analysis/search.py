@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pluristats.engine.result import Array
+from pluristats.engine.threads import one_blas_thread
 from pluristats.lasso.moments import Standardised, moments, standardise
 from pluristats.lasso.path import lambda_grid, lasso_path
 
@@ -46,11 +47,12 @@ def path_bics(x: Array, y: Array, *, n_lambda: int = 200) -> PathBics:
     path = lasso_path(problem, lambda_grid(problem, n_lambda))
     seen: set[bytes] = set()
     rows: list[tuple[float, int, float]] = []
-    for j, penalty in enumerate(path.lambdas):
-        support = path.beta[:, j] != 0
-        if support.tobytes() not in seen:
-            seen.add(support.tobytes())
-            rows.append((float(penalty), int(support.sum()), _refit_bic(problem, np.flatnonzero(support))))
+    with one_blas_thread():
+        for j, penalty in enumerate(path.lambdas):
+            support = path.beta[:, j] != 0
+            if support.tobytes() not in seen:
+                seen.add(support.tobytes())
+                rows.append((float(penalty), int(support.sum()), _refit_bic(problem, np.flatnonzero(support))))
     penalty_, selected, bic = (np.array(column) for column in zip(*rows, strict=True))
     return PathBics(penalty_, selected, bic)
 

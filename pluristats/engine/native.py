@@ -12,9 +12,12 @@ from pluristats.engine.crossproducts import Crossproducts, crossproducts
 from pluristats.engine.newton import Optimum, minimise
 from pluristats.engine.profiled import EXACT_LEVELS, Evaluation, Projected, evaluate, project, slope_at_zero
 from pluristats.engine.result import Array, EngineFit, Factor, OptimizerRecord, Problem, RandomEffects
+from pluristats.engine.threads import one_blas_thread
 from pluristats.errors import FitError
 
 TOLERANCE = 1e-6
+# Levels in all up to which one BLAS thread is best.
+_SMALL = 3000
 # Share of the residual in the sum of squares below which rounding spoils it.
 _PERFECT = 1e-10
 NAME = "native Newton in log(theta^2)"
@@ -43,6 +46,12 @@ def fit(problem: Problem, *, reml: bool = True) -> EngineFit:
     """
     problem = _in_theta_order(problem)
     check(problem)
+    with one_blas_thread(unless=sum(f.q for f in problem.factors) > _SMALL):
+        return _fit(problem, reml=reml)
+
+
+def _fit(problem: Problem, *, reml: bool) -> EngineFit:
+    """The stages of :func:`fit`: cross-products, projection, optimisation, the data's units."""
     cp = crossproducts(problem)
     if cp.n <= cp.p:
         raise FitError(f"{cp.n} rows cannot determine {cp.p} fixed effects; use fewer columns or more rows.")

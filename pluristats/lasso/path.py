@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pluristats.engine.result import Array
+from pluristats.engine.threads import one_blas_thread
 from pluristats.errors import ConvergenceWarning
 from pluristats.lasso.exact import polish
 from pluristats.lasso.moments import Standardised
@@ -75,10 +76,7 @@ def lasso_path(problem: Standardised, lambdas: Array, *, tol: float = 1e-7) -> L
     its smallest λ keep more columns than the rank allows. So each of its solutions is where an exact search starts
     (:func:`~pluristats.lasso.exact.polish`), and what is selected does not depend on ``tol``.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
-
-    # Many small factorisations: threads gain nothing on an idle machine and cost tenfold on a busy one.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         beta = _by_glmnet(problem, lambdas, tol)
         last = np.zeros(len(problem.xy))
         for j, penalty in enumerate(lambdas):

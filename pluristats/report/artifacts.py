@@ -138,7 +138,7 @@ class Artifacts:
         numbers = html_table(data, f"Numbers of the figure: {caption}", formats, max_rows)
         shown = (
             f'<figure><img src="{_data_uri(images)}" width="{_css_width(images["png"])}" alt="{escape(alt)}">'
-            f"<figcaption>{escape(caption)}{_foot(files, regenerates)}</figcaption>"
+            f"<figcaption>{escape(caption)} {_foot(files, regenerates)}</figcaption>"
             f'<details><summary>Numbers of this figure</summary><div class="table">{numbers}</div></details></figure>'
         )
         self._record("figure", name, files, caption=caption, alt=alt, regenerates=regenerates, rows=len(data))
