@@ -18,9 +18,17 @@ def release(release_path: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
-def simulated() -> Study:
-    """Everybody answered every trait, so that all models use the same rows."""
-    study = simulate_study(n_annotators=30, n_prompts=36, seed=0)
+def embedded() -> Study:
+    """What a user has without any data, made small: all columns."""
+    return simulate_study(n_annotators=30, n_prompts=36, seed=0)
+
+
+@pytest.fixture(scope="session")
+def simulated(embedded: Study) -> Study:
+    """The same with some of the columns, and everybody answered: all models use the same rows."""
+    codings = tuple(c for c in embedded.codings if c.column in ("Age", "Gender", "Education", "Factor_1"))
+    features = {"actions": embedded.features["actions"][:6], "effects": embedded.features["effects"][:4]}
+    study = replace(embedded, codings=codings, features=FrozenMap(features))
     annotators = study.annotators
     for coding in study.codings:
         if not coding.numeric:
