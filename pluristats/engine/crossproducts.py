@@ -20,6 +20,8 @@ from pluristats.engine.result import Array, Factor, Problem
 _ROUNDING = 100 * np.finfo(float).eps
 # Share of a column's sum of squares that must be left after its mean is taken out of the sums.
 _CANCELLED = 0.01
+# Rows copied at a time.
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,6 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
     y_scale = float(_rms(y))
     reproduced = y_scale <= _ROUNDING * _rms(problem.y)
     y = np.zeros(n) if reproduced else y / y_scale
-    rows = np.ascontiguousarray(columns.basis)
     factors = problem.factors
     return Crossproducts(
         n=n,
@@ -112,7 +113,7 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
         xx=columns.gram,
         xy=columns.inner.T @ (y @ columns.basis),
         yy=float(y @ y),
-        zx=tuple((_indicator(f) @ rows) @ columns.inner for f in factors),
+        zx=tuple(sums @ columns.inner for sums in _group_sums(factors, columns.basis)),
         zy=tuple(np.bincount(f.codes, weights=y, minlength=f.q).astype(float) for f in factors),
         counts=tuple(np.bincount(f.codes, minlength=f.q).astype(float) for f in factors),
         zz={
@@ -210,12 +211,16 @@ def _ordinary_residual(columns: _Columns, y: Array) -> tuple[Array, Array]:
     return y, columns.back @ beta
 
 
-def _indicator(factor: Factor) -> sparse.csr_array:
-    """Z', shape (q, n)."""
-    n = len(factor.codes)
-    rows = np.argsort(factor.codes, kind="stable")
-    starts = np.r_[0, np.cumsum(np.bincount(factor.codes, minlength=factor.q))]
-    return sparse.csr_array((np.ones(n), rows, starts), shape=(factor.q, n))
+def _group_sums(factors: tuple[Factor, ...], basis: Array) -> list[Array]:
+    """Z_k' basis, shape (q_k, m), one a factor; rows are copied a piece at a time."""
+    totals = [np.zeros((f.q, basis.shape[1])) for f in factors]
+    for start in range(0, len(basis), _PIECE):
+        rows = np.ascontiguousarray(basis[start : start + _PIECE])
+        n = len(rows)
+        for f, total in zip(factors, totals, strict=True):
+            codes = f.codes[start : start + _PIECE]
+            total += sparse.csr_array((np.ones(n), codes, np.arange(n + 1)), shape=(n, f.q)).T @ rows
+    return totals
 
 
 def contingency(a: Factor, b: Factor) -> Array | sparse.csr_array:
