@@ -97,13 +97,16 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
         about its mean, so that a large mean alone does not cost a column. What is no longer than the rounding of the
         values as given counts as nothing.
     """
-    n = len(problem.y)
-    columns = _standardise(problem.x, tol)
-    y, offset = _ordinary_residual(columns, problem.y)
+    return sums(standardise(problem.x, tol=tol), problem.y, problem.factors)
+
+
+def sums(columns: Columns, response: Array, factors: tuple[Factor, ...]) -> Crossproducts:
+    """Cross-products of standardised columns with a response and factors, same rows; see :func:`crossproducts`."""
+    n = len(response)
+    y, offset = ordinary_residual(columns, response)
     y_scale = float(_rms(y))
-    reproduced = y_scale <= _ROUNDING * _rms(problem.y)
+    reproduced = y_scale <= _ROUNDING * _rms(response)
     y = np.zeros(n) if reproduced else y / y_scale
-    factors = problem.factors
     return Crossproducts(
         n=n,
         kept=columns.kept,
@@ -123,7 +126,7 @@ def crossproducts(problem: Problem, *, tol: float = 1e-7) -> Crossproducts:
 
 
 @dataclass(frozen=True)
-class _Columns:
+class Columns:
     """X* = basis inner, without X* itself being held where ``basis`` is the columns as given.
 
     Parameters
@@ -141,11 +144,11 @@ class _Columns:
     inner: Array
 
 
-def _standardise(x: Array, tol: float) -> _Columns:
+def standardise(x: Array, *, tol: float = 1e-7) -> Columns:
     """Centre, scale, drop what is dependent; in the sums where they are accurate enough, else in the rows."""
     n, p = x.shape
     if not p:
-        return _Columns(np.empty(0, dtype=np.intp), np.zeros((0, 0)), np.zeros((0, 0)), x, np.zeros((0, 0)))
+        return Columns(np.empty(0, dtype=np.intp), np.zeros((0, 0)), np.zeros((0, 0)), x, np.zeros((0, 0)))
     mean = np.ones(n) @ x / n
     intercept = next((int(j) for j in np.flatnonzero(mean == 1.0) if (x[:, j] == 1.0).all()), -1)
     center = mean if intercept >= 0 else np.zeros(p)
@@ -176,12 +179,12 @@ def _standardise(x: Array, tol: float) -> _Columns:
     kept = np.sort(kept)
     gram, back, inner = gram[np.ix_(kept, kept)], back[np.ix_(kept, kept)], inner[:, kept]
     if well_conditioned(gram):
-        return _Columns(kept, back, gram, x, inner)
+        return Columns(kept, back, gram, x, inner)
     # Normal equations would lose twice the digits that the collinearity costs.
     basis, root = linalg.qr(x @ inner, mode="economic", check_finite=False)
     basis *= np.sqrt(n)
     back = linalg.solve_triangular(root.T, back.T, lower=True, check_finite=False).T * np.sqrt(n)
-    return _Columns(kept, back, _gram(basis), basis, np.eye(len(kept)))
+    return Columns(kept, back, _gram(basis), basis, np.eye(len(kept)))
 
 
 def _rms(a: Array) -> Array:
@@ -200,7 +203,7 @@ def _gram(x: Array) -> Array:
     return symmetric(lower)
 
 
-def _ordinary_residual(columns: _Columns, y: Array) -> tuple[Array, Array]:
+def ordinary_residual(columns: Columns, y: Array) -> tuple[Array, Array]:
     """Residual of y on the columns and the coefficients of the columns as given; projected twice against rounding."""
     beta = np.zeros(len(columns.kept))
     if len(beta):
