@@ -253,6 +253,10 @@ def _notes(spec: Spec, table: pd.DataFrame, rule: LassoRule | None, simulated: b
             "annotators (or prompts) the log of their number instead of the log of rows."
         )
     else:
+        yield (
+            "The Lasso may keep fewer columns of a larger model than of a smaller one (n_params against n_candidates), "
+            "so a model need not contain the one that it extends."
+        )
         yield "These BICs treat all ratings as independent, although each person and each prompt has many."
     if simulated:
         yield "The ratings are simulated."

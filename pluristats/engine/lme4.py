@@ -7,6 +7,7 @@ of the fit itself on 14,725 rows by 62 columns; so only pymer4's conversion is u
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -224,7 +225,7 @@ def _free(theta: Array, lower: Array) -> np.ndarray:
 def _lmer() -> Callable[..., dict[str, Any]]:
     """R's fitting function, taking (data, formula, reml, columns) and giving nested dicts of arrays and strings."""
     try:
-        with _quiet_logger():
+        with _quiet_logger(), _library_path_kept():
             from rpy2 import robjects
             from rpy2.rinterface_lib import callbacks
             from rpy2.rinterface_lib.embedded import RRuntimeError
@@ -260,6 +261,19 @@ def _lmer() -> Callable[..., dict[str, Any]]:
 
 def _swallow(text: str) -> None:
     """What R prints; its warnings and messages are taken up as conditions."""
+
+
+@contextmanager
+def _library_path_kept() -> Iterator[None]:
+    """R puts the system's library folders on LD_LIBRARY_PATH, where a child process would find another libpython."""
+    before = os.environ.get("LD_LIBRARY_PATH")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("LD_LIBRARY_PATH", None)
+        else:
+            os.environ["LD_LIBRARY_PATH"] = before
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,12 @@ def test_native_is_lme4_on_the_release(lme4: ModuleType, release_path: Path, rem
     se = np.sqrt(np.diag(theirs.vcov))
     assert np.abs((ours.beta - theirs.beta) / se).max() < 1e-5
     assert ours.kept.tolist() == theirs.kept.tolist()
+
+
+@pytest.mark.r
+def test_child_processes_run_this_python_after_r_is_loaded(lme4: ModuleType) -> None:
+    """R changes LD_LIBRARY_PATH, with which a notebook's kernel would start under the system's libpython."""
+    lme4.available()
+    code = "import platform; print(platform.python_version())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == platform.python_version()
