@@ -44,7 +44,7 @@ def fit(problem: Problem, *, reml: bool = True) -> EngineFit:
         Non-finite input, constant response, a factor with one level or with a level for every row, no more rows
         than columns, variance components that the design cannot tell apart, or a perfect fit.
     """
-    problem = _in_theta_order(problem)
+    problem = in_theta_order(problem)
     check(problem)
     with one_blas_thread(unless=sum(f.q for f in problem.factors) > _SMALL):
         return _fit(problem, reml=reml)
@@ -53,10 +53,7 @@ def fit(problem: Problem, *, reml: bool = True) -> EngineFit:
 def _fit(problem: Problem, *, reml: bool) -> EngineFit:
     """The stages of :func:`fit`: cross-products, projection, optimisation, the data's units."""
     cp = crossproducts(problem)
-    if cp.n <= cp.p:
-        raise FitError(f"{cp.n} rows cannot determine {cp.p} fixed effects; use fewer columns or more rows.")
-    if cp.yy == 0.0:
-        raise FitError("The fixed effects reproduce the response exactly; there is nothing left to model.")
+    refuse_saturated(cp)
     pr = project(cp)
     check_identified(pr, [f.name for f in problem.factors], reml=reml)
     optimum = optimise(pr, reml=reml)
@@ -93,11 +90,11 @@ def deviance_at(pr: Projected, theta: Array, *, reml: bool) -> float:
 
 def projected(problem: Problem) -> Projected:
     """A problem's cross-products with the fixed effects projected out, factors in theta's order."""
-    return project(crossproducts(_in_theta_order(problem)))
+    return project(crossproducts(in_theta_order(problem)))
 
 
-def optimise(pr: Projected, *, reml: bool) -> Optimum:
-    """Minimise the profiled deviance from moment estimates.
+def optimise(pr: Projected, *, reml: bool, start: Array | None = None) -> Optimum:
+    """Minimise the profiled deviance from moment estimates, or from ``start``.
 
     Where that ends on the boundary, once more from theta = 10, and the better end counts: in small crossed designs the
     deviance can have several local minima, nearly always one of them on the boundary.
@@ -114,7 +111,7 @@ def optimise(pr: Projected, *, reml: bool) -> Optimum:
             tol=TOLERANCE,
         )
 
-    first = search(moment_start(pr))
+    first = search(moment_start(pr) if start is None else np.maximum(start, np.sqrt(0.1 * small)))
     if (first.at.theta > 0).all():
         return first
     second = search(np.full(len(small), 10.0))
@@ -189,7 +186,8 @@ def theta_order(q: list[int]) -> list[int]:
     return sorted(range(len(q)), key=lambda i: q[i])[::-1]
 
 
-def _in_theta_order(problem: Problem) -> Problem:
+def in_theta_order(problem: Problem) -> Problem:
+    """The problem with its factors in theta's order."""
     order = theta_order([f.q for f in problem.factors])
     return Problem(problem.y, problem.x, problem.x_names, tuple(problem.factors[i] for i in order))
 
@@ -197,11 +195,7 @@ def _in_theta_order(problem: Problem) -> Problem:
 def _wrap(problem: Problem, cp: Crossproducts, pr: Projected, optimum: Optimum, *, reml: bool) -> EngineFit:
     """Estimates in the units of the data, from the optimum of the standardised problem."""
     ev = optimum.at
-    if not ev.rss > _PERFECT * cp.yy or (not optimum.converged and ev.rss <= 100 * _PERFECT * cp.yy):
-        raise FitError(
-            "The random effects reproduce what the fixed effects leave of the response to within 1e-5 of its spread; "
-            "the residual variance is zero or too small to estimate."
-        )
+    refuse_perfect(optimum, cp.yy)
     lam = pr.spread(ev.theta)
     sigma = float(np.sqrt(ev.rss / (cp.n - cp.p if reml else cp.n)))
     beta = _solve(pr.root.T, pr.xy - pr.xz @ (lam * ev.u), lower=False)
@@ -224,6 +218,24 @@ def _wrap(problem: Problem, cp: Crossproducts, pr: Projected, optimum: Optimum, 
         random=_random_effects(problem.factors, pr, ev, cp.y_scale, sigma, reml=reml),
         optimizer=_record(optimum),
     )
+
+
+def refuse_saturated(cp: Crossproducts) -> None:
+    """Refuse fixed effects that leave nothing to model."""
+    if cp.n <= cp.p:
+        raise FitError(f"{cp.n} rows cannot determine {cp.p} fixed effects; use fewer columns or more rows.")
+    if cp.yy == 0.0:
+        raise FitError("The fixed effects reproduce the response exactly; there is nothing left to model.")
+
+
+def refuse_perfect(optimum: Optimum, yy: float) -> None:
+    """Refuse an optimum that leaves next to nothing of the ordinary regression's sum of squares ``yy``."""
+    rss = optimum.at.rss
+    if not rss > _PERFECT * yy or (not optimum.converged and rss <= 100 * _PERFECT * yy):
+        raise FitError(
+            "The random effects reproduce what the fixed effects leave of the response to within 1e-5 of its spread; "
+            "the residual variance is zero or too small to estimate."
+        )
 
 
 def _solve(root: Array, right: Array, *, lower: bool) -> Array:

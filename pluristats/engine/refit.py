@@ -1,0 +1,384 @@
+"""Refits that do not read the rows again: other responses, fewer columns, fewer rows.
+
+Everything that does not depend on the response (standardised columns, cross-products, projection) is computed once.
+With y = X* g + e, e the residual of the ordinary regression,
+
+    another response     needs X*'y and Z'y:   g = (X*'X*)⁻¹X*'y,   Z'e = Z'y - Z'X* g,   e'e = y'y - g'X*'X* g;
+    the columns S only   needs nothing:        e becomes e + X* r with r_D = g_D for the columns D left out and
+                                               r_S = -(X_S'X_S)⁻¹ X_S'X_D g_D;
+    without the rows R   needs those rows:     every cross-product minus theirs (a downdate).
+
+Where a difference would lose more than two digits, the rows are read after all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from pluristats.engine import native
+from pluristats.engine.crossproducts import Columns, Crossproducts, contingency, ordinary_residual, standardise, sums
+from pluristats.engine.profiled import Projected, project
+from pluristats.engine.result import Array, Factor, Problem
+from pluristats.engine.threads import one_blas_thread
+from pluristats.errors import FitError
+
+# Share of a sum of squares that must be left after a subtraction.
+_CANCELLED = 0.01
+# Share of a column's squared length that removed rows must leave orthogonal to the columns before it.
+_DEPENDENT = 1e-6
+# The response's rounding, relative to its length.
+_ROUNDING = 100 * np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What a refit found.
+
+    Parameters
+    ----------
+    kept
+        Positions of the estimated columns in ``Problem.x``, shape (p,).
+    beta
+        Their coefficients, shape (p,).
+    theta
+        Relative standard deviations in lme4's order, shape (K,).
+    sigma
+        Residual standard deviation.
+    loglik
+        Maximised (restricted) log-likelihood.
+    status
+        ``converged``, ``boundary`` or ``failed``.
+    """
+
+    kept: NDArray[np.intp]
+    beta: Array
+    theta: Array
+    sigma: float
+    loglik: float
+    status: Literal["converged", "boundary", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Refitter:
+    """A problem prepared for refits; make one with :meth:`of`.
+
+    Parameters
+    ----------
+    problem
+        Arrays, factors in theta's order.
+    columns
+        The p standardised columns; ``columns.kept`` are their positions in ``problem.x``.
+    cp, pr
+        Cross-products, of the response's residual, and their projection.
+    reml
+        Which criterion.
+    """
+
+    problem: Problem = field(repr=False)
+    columns: Columns = field(repr=False)
+    cp: Crossproducts = field(repr=False)
+    pr: Projected = field(repr=False)
+    reml: bool
+
+    @classmethod
+    def of(cls, problem: Problem, *, reml: bool = True) -> Refitter:
+        """Prepare a problem: the one pass over the rows.
+
+        Raises
+        ------
+        FitError
+            Whatever :func:`pluristats.engine.native.fit` refuses.
+        """
+        problem = native.in_theta_order(problem)
+        native.check(problem)
+        return cls._of_columns(problem, standardise(problem.x), reml=reml)
+
+    @classmethod
+    def _of_columns(cls, problem: Problem, columns: Columns, *, reml: bool) -> Refitter:
+        cp = sums(columns, problem.y, problem.factors)
+        native.refuse_saturated(cp)
+        # X*'e is 0 but for rounding; g = 0 is then what belongs to it.
+        cp = replace(cp, xy=np.zeros_like(cp.xy))
+        pr = project(cp)
+        native.check_identified(pr, [f.name for f in problem.factors], reml=reml)
+        return cls(problem, columns, cp, pr, reml)
+
+    @property
+    def kept(self) -> NDArray[np.intp]:
+        """Positions of the independent columns among the problem's, shape (p,)."""
+        return self.columns.kept
+
+    def fit(self, y: Array | None = None, *, start: Array | None = None) -> Refit:
+        """Fit the problem's response, or another one of the same rows.
+
+        Parameters
+        ----------
+        y
+            Response, shape (n,); None is the problem's own.
+        start
+            theta to start from, shape (K,), such as a neighbour's estimate; None starts from moments, as
+            :func:`pluristats.engine.native.fit` does. Zeros are started a little above zero.
+
+        Raises
+        ------
+        FitError
+            A constant, non-finite or perfectly fitted response.
+        """
+        if y is None:
+            return self._optimise(self.cp, self.pr, start)
+        return self._one(self._regress(np.asarray(y, dtype=float)[None])[0], start)
+
+    def fit_many(self, y: Array, *, start: Array | None = None) -> list[Refit | FitError]:
+        """Fit many responses of the same rows: their products with the columns are one matrix product.
+
+        Parameters
+        ----------
+        y
+            Responses, shape (m, n).
+        start
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        list
+            One a response; where a response cannot be fitted, the error that says why.
+        """
+        out: list[Refit | FitError] = []
+        with one_blas_thread():
+            for cp in self._regress(np.asarray(y, dtype=float)):
+                try:
+                    out.append(self._one(cp, start))
+                except FitError as error:
+                    out.append(error)
+        return out
+
+    def subset(self, columns: Sequence[int] | NDArray[np.intp]) -> Refitter:
+        """The same rows with some of the columns.
+
+        Parameters
+        ----------
+        columns
+            Positions among the problem's columns. A column that was dropped as dependent, or columns without the
+            intercept that there was, are read from the rows again; all others come from the cross-products.
+        """
+        asked = np.unique(np.asarray(columns, dtype=np.intp))
+        if asked.size and not (0 <= asked[0] and asked[-1] < self.problem.x.shape[1]):
+            raise ValueError(f"Columns are positions from 0 to {self.problem.x.shape[1] - 1}, not {asked.tolist()}.")
+        inside = np.flatnonzero(np.isin(self.kept, asked))
+        if len(inside) < len(asked) or not self._separable or not np.isin(self._intercept, inside).all():
+            part = standardise(self.problem.x[:, asked])
+            return Refitter._of_columns(self.problem, replace(part, kept=asked[part.kept]), reml=self.reml)
+        cp = _fewer_columns(self.cp, inside)
+        square = np.ix_(inside, inside)
+        held = self.columns
+        part = Columns(held.kept[inside], held.back[square], held.gram[square], held.basis, held.inner[:, inside])
+        return replace(self, columns=part, cp=cp, pr=project(cp))
+
+    def without(self, rows: NDArray[np.intp], *, start: Array | None = None) -> Refit:
+        """Fit all rows but these, such as one annotator's, by a downdate.
+
+        Parameters
+        ----------
+        rows
+            Positions of the rows to leave out. Levels that lose all their rows are gone.
+        start
+            As in :meth:`fit`.
+
+        Raises
+        ------
+        FitError
+            What is left cannot be fitted.
+        """
+        cp = self._downdated(rows)
+        if cp is None:
+            # A column that depends on those before it does so on fewer rows too, so only kept ones can stay.
+            refit = Refitter.of(_without(self.problem, rows, self.kept), reml=self.reml).fit(start=start)
+            return replace(refit, kept=self.kept[refit.kept])
+        pr = project(cp)
+        native.check_identified(pr, [f.name for f in self.problem.factors], reml=self.reml)
+        return self._optimise(cp, pr, start)
+
+    # --- another response ---------------------------------------------------------------------------------------
+
+    def _regress(self, y: Array) -> list[Crossproducts]:
+        """Cross-products of each response's ordinary residual; ``y`` has shape (m, n)."""
+        if y.shape[1:] != self.problem.y.shape:
+            raise ValueError(f"A response has {len(self.problem.y)} values, one a row, not {y.shape[-1]}.")
+        if not np.isfinite(y).all():
+            raise FitError("The response holds non-finite values; remove or impute those rows first.")
+        held = self.columns
+        xy = (y @ held.basis) @ held.inner
+        g = _cho_solve(self.pr.root, xy.T).T
+        total = np.einsum("mi,mi->m", y, y)
+        rest = total - np.einsum("mp,mp->m", g, xy)
+        return [
+            self._from_rows(y[i])
+            if rest[i] < _CANCELLED * total[i] or total[i] == 0.0
+            else self._residual_products(g[i], rest[i], [_sums(f, y[i]) for f in self.problem.factors])
+            for i in range(len(y))
+        ]
+
+    def _residual_products(self, g: Array, rest: float, zy: list[Array]) -> Crossproducts:
+        scale = float(np.sqrt(rest / self.cp.n))
+        z_rest = tuple((a - zx @ g) / scale for a, zx in zip(zy, self.cp.zx, strict=True))
+        return replace(self.cp, offset=self.columns.back @ g, y_scale=scale, yy=float(self.cp.n), zy=z_rest)
+
+    def _from_rows(self, y: Array) -> Crossproducts:
+        """The same where the columns explain so much that the sums have lost digits."""
+        e, offset = ordinary_residual(self.columns, y)
+        scale = float(np.sqrt(e @ e / len(e)))
+        if scale <= _ROUNDING * np.sqrt(y @ y / len(y)):
+            return replace(self.cp, yy=0.0)
+        zy = tuple(_sums(f, e) / scale for f in self.problem.factors)
+        return replace(self.cp, offset=offset, y_scale=scale, yy=float(self.cp.n), zy=zy)
+
+    def _one(self, cp: Crossproducts, start: Array | None) -> Refit:
+        native.refuse_saturated(cp)
+        zmy = np.concatenate(cp.zy) if cp.zy else np.zeros(0)
+        pr = replace(self.pr, zmy=zmy, ymy=cp.yy, log_y_scale=float(np.log(cp.y_scale)))
+        return self._optimise(cp, pr, start)
+
+    # --- fewer columns ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _intercept(self) -> NDArray[np.intp]:
+        """Position of the intercept among the kept columns, shape (1,) or (0,)."""
+        x = self.problem.x
+        ones = [i for i, j in enumerate(self.columns.kept) if (x[:, j] == 1.0).all()]
+        return np.array(ones[:1], dtype=np.intp)
+
+    @cached_property
+    def _separable(self) -> bool:
+        """Whether each standardised column is made of one column and the intercept."""
+        others = self.columns.back.copy()
+        others[self._intercept] = 0.0
+        np.fill_diagonal(others, 0.0)
+        return not others.any()
+
+    # --- fewer rows ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _residual(self) -> Array:
+        """y*, the scaled residual of the ordinary regression, shape (n,)."""
+        return ordinary_residual(self.columns, self.problem.y)[0] / self.cp.y_scale
+
+    def _downdated(self, rows: NDArray[np.intp]) -> Crossproducts | None:
+        """Cross-products without some rows; None where a difference would lose digits."""
+        if not self._separable:
+            return None  # near-collinear columns: which of them are dependent is for the rows to say
+        old, factors = self.cp, self.problem.factors
+        x = self.columns.basis[rows] @ self.columns.inner
+        y = self._residual[rows]
+        gone = tuple(Factor(f.name, f.codes[rows], f.levels) for f in factors)
+        counts = tuple(c - np.bincount(f.codes, minlength=f.q) for c, f in zip(old.counts, gone, strict=True))
+        n = old.n - len(rows)
+        _refuse_levels(gone, counts, n)
+        if n <= old.p:
+            raise FitError(f"{n} rows cannot determine {old.p} fixed effects; use fewer columns or more rows.")
+        xx = old.xx - x.T @ x
+        root, failed = linalg.lapack.dpotrf(xx, lower=1) if old.p else (xx, 0)
+        if failed or (np.diag(root) ** 2 <= _DEPENDENT * np.diag(old.xx)).any():
+            return None
+        g = _cho_solve(root, -x.T @ y)
+        yy = old.yy - float(y @ y) - float(g @ (-x.T @ y))
+        if yy < _CANCELLED * old.yy:
+            return None
+        zx = tuple(a - _matrix_sums(f, x) for a, f in zip(old.zx, gone, strict=True))
+        zy = tuple(a - _sums(f, y) - zxk @ g for a, f, zxk in zip(old.zy, gone, zx, strict=True))
+        zz = {(k, j): table - contingency(gone[k], gone[j]) for (k, j), table in old.zz.items()}
+        offset = old.offset + old.y_scale * (old.back @ g)
+        return replace(old, n=n, offset=offset, xx=xx, yy=yy, zx=zx, zy=zy, counts=counts, zz=zz)
+
+    # --- estimates ----------------------------------------------------------------------------------------------
+
+    def _optimise(self, cp: Crossproducts, pr: Projected, start: Array | None) -> Refit:
+        with one_blas_thread():
+            optimum = native.optimise(pr, reml=self.reml, start=start)
+        native.refuse_perfect(optimum, cp.yy)
+        ev = optimum.at
+        beta = -_solve_transposed(pr.root, pr.xz @ (pr.spread(ev.theta) * ev.u))
+        status: Literal["converged", "boundary", "failed"] = "converged" if (ev.theta > 0).all() else "boundary"
+        return Refit(
+            kept=self.kept,
+            beta=cp.offset + cp.y_scale * (cp.back @ beta),
+            theta=ev.theta,
+            sigma=cp.y_scale * float(np.sqrt(ev.rss / (cp.n - cp.p if self.reml else cp.n))),
+            loglik=-0.5 * ev.deviance,
+            status=status if optimum.converged else "failed",
+        )
+
+
+def _fewer_columns(cp: Crossproducts, inside: NDArray[np.intp]) -> Crossproducts:
+    """Cross-products of some of the columns, the response's residual growing by what the others explained."""
+    out = np.setdiff1d(np.arange(cp.p), inside)
+    square = np.ix_(inside, inside)
+    # Without the intercept, whose row of `back` is the only one off the diagonal, g = offset * scale.
+    r = np.zeros(cp.p)
+    r[out] = cp.offset[out] / np.diag(cp.back)[out]
+    root = linalg.cholesky(cp.xx[square], lower=True, check_finite=False) if len(inside) else np.zeros((0, 0))
+    r[inside] = -_cho_solve(root, cp.xx[np.ix_(inside, out)] @ r[out])
+    scale = float(np.sqrt((cp.y_scale**2 * cp.yy + r @ cp.xx @ r) / cp.n))
+    offset = cp.offset - cp.back @ r
+    return replace(
+        cp,
+        kept=cp.kept[inside],
+        back=cp.back[square],
+        offset=offset[inside],
+        y_scale=scale,
+        xx=cp.xx[square],
+        xy=np.zeros(len(inside)),
+        yy=float(cp.n),
+        zx=tuple(a[:, inside] for a in cp.zx),
+        zy=tuple((cp.y_scale * a + zx @ r) / scale for a, zx in zip(cp.zy, cp.zx, strict=True)),
+    )
+
+
+def _without(problem: Problem, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Problem:
+    """A problem without some rows, and with some columns; levels without rows are gone."""
+    stay = np.setdiff1d(np.arange(len(problem.y)), rows)
+    factors = []
+    for f in problem.factors:
+        present, codes = np.unique(f.codes[stay], return_inverse=True)
+        factors.append(Factor(f.name, codes.astype(np.intp), tuple(f.levels[i] for i in present)))
+    names = tuple(problem.x_names[j] for j in columns)
+    return Problem(problem.y[stay], problem.x[np.ix_(stay, columns)], names, tuple(factors))
+
+
+def _refuse_levels(factors: tuple[Factor, ...], counts: tuple[Array, ...], n: int) -> None:
+    """Refuse what :func:`pluristats.engine.native.check` refuses of factors."""
+    for f, c in zip(factors, counts, strict=True):
+        left = int((c > 0).sum())
+        if left < 2:
+            raise FitError(f"Grouping factor {f.name!r} has only one level; leave out (1|{f.name}).")
+        if left >= n:
+            raise FitError(
+                f"Grouping factor {f.name!r} has as many levels as there are rows ({n}): its variance cannot be "
+                f"told from the residual; leave out (1|{f.name})."
+            )
+
+
+def _sums(factor: Factor, y: Array) -> Array:
+    """Z'y."""
+    return np.bincount(factor.codes, weights=y, minlength=factor.q).astype(float)
+
+
+def _matrix_sums(factor: Factor, x: Array) -> Array:
+    """Z'X of a few rows, shape (q, p)."""
+    z = sparse.csr_array((np.ones(len(x)), (factor.codes, np.arange(len(x)))), shape=(factor.q, len(x)))
+    return z @ x
+
+
+def _cho_solve(root: Array, right: Array) -> Array:
+    return linalg.cho_solve((root, True), right, check_finite=False) if len(root) else right
+
+
+def _solve_transposed(root: Array, right: Array) -> Array:
+    """R'⁻¹ right of a lower root R."""
+    return linalg.solve_triangular(root, right, trans=1, lower=True, check_finite=False) if len(root) else right
