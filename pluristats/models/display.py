@@ -47,16 +47,19 @@ def blocks(fit: LmerFit) -> list[Block]:
             "Std. dev. / corr.": [f"{v:.4f}" for v in components.sdcor],
         }
     )
-    tidy = fit.tidy()
+    tidy = fit.tidy()  # by Satterthwaite, but for random slopes
     fixed = pd.DataFrame(
         {
             "Term": tidy.term,
             "Estimate": [f"{v:.5f}" for v in tidy.estimate],
             "Std. error": [f"{v:.5f}" for v in tidy.std_error],
-            "z": [f"{v:.3f}" for v in tidy.statistic],
-            "p (Wald)": [p_text(v) for v in tidy.p_value],
         }
     )
+    wald = fit.has_slopes
+    fixed["z" if wald else "t"] = [f"{v:.3f}" for v in tidy.statistic]
+    if not wald:
+        fixed["df"] = [f"{v:.1f}" for v in tidy["df"]]
+    fixed["p (Wald)" if wald else "p (Satterthwaite)"] = [p_text(v) for v in tidy.p_value]
     groups = ", ".join(f"{f.name} {f.q}" for f in fit.problem.factors)
     return [
         Block(f"Linear mixed model fit by {kind}", tuple(head), criteria),

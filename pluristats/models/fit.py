@@ -11,14 +11,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from pluristats.engine.profiled import Projected
 from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem
-from pluristats.errors import FormulaError, UnsupportedError
+from pluristats.errors import UnsupportedError
 from pluristats.formula import Design
-from pluristats.models import information, predict
+from pluristats.models import information, predict, tables
 from pluristats.models.display import summary_html, summary_text
+from pluristats.models.equations import Equations, equations
 from pluristats.models.r2 import R2, nakagawa_r2
 
 
@@ -174,114 +173,55 @@ class LmerFit:
     # --- tables -------------------------------------------------------------------------------------------------
 
     def tidy(
-        self, effects: Literal["fixed", "ran_pars", "ran_vals"] = "fixed", *, conf_level: float = 0.95
+        self,
+        effects: Literal["fixed", "ran_pars", "ran_vals"] = "fixed",
+        *,
+        conf_level: float = 0.95,
+        df: tables.DfMethod | None = None,
     ) -> pd.DataFrame:
         """One row a parameter.
 
-        Formula: statistic = estimate / std_error, p_value = 2 Φ(-|statistic|), interval = estimate ± z std_error
-        (Wald, normal reference; with few groups it is too narrow for terms that vary only between groups).
+        Formula: statistic = estimate / std_error, p_value = 2 P(T > |statistic|), interval = estimate ± t std_error, T
+        and t of Student's distribution with Satterthwaite's degrees of freedom
+        (:func:`pluristats.models.satterthwaite.satterthwaite_df`), as lmerTest; of the normal one for ``df="wald"``,
+        which with few groups is too narrow for terms that vary only between groups.
 
         Parameters
         ----------
         effects
-            ``"fixed"`` (term, estimate, std_error, statistic, p_value, conf_low, conf_high), ``"ran_pars"``
+            ``"fixed"`` (term, estimate, std_error, statistic, df, p_value, conf_low, conf_high), ``"ran_pars"``
             (group, term, estimate: standard deviations ``sd__…`` and, of slopes, correlations ``cor__…``) or
             ``"ran_vals"`` (as :meth:`ranef`).
         conf_level
             Coverage of the interval.
+        df
+            ``"satterthwaite"``, ``"wald"`` (``df`` is infinite), or None: Satterthwaite, of a fit with random slopes
+            Wald.
         """
-        if not 0.0 < conf_level < 1.0:
-            raise ValueError(f"conf_level is a share between 0 and 1, such as 0.95, not {conf_level}.")
+        tables.check_level(conf_level)
         if effects == "ran_vals":
             return self.ranef()
         if effects == "ran_pars":
-            table = self.varcorr()
-            first = table.var1.where(table.var1.notna(), "Observation")  # the residual's, as broom.mixed calls it
-            names = [f"sd__{a}" if pd.isna(b) else f"cor__{a}.{b}" for a, b in zip(first, table.var2, strict=True)]
-            return pd.DataFrame({"group": table.grp, "term": names, "estimate": table.sdcor})
+            return tables.tidy_components(self.result)
         if effects != "fixed":
             raise ValueError(f"effects is 'fixed', 'ran_pars' or 'ran_vals', not {effects!r}.")
-        se = np.sqrt(np.diag(self.result.vcov))
-        z = stats.norm.ppf(0.5 + conf_level / 2)
-        statistic = self.result.beta / se
-        return pd.DataFrame(
-            {
-                "term": list(self.terms),
-                "estimate": self.result.beta,
-                "std_error": se,
-                "statistic": statistic,
-                "p_value": 2.0 * stats.norm.sf(np.abs(statistic)),
-                "conf_low": self.result.beta - z * se,
-                "conf_high": self.result.beta + z * se,
-            }
-        )
+        return tables.tidy_fixed(self, conf_level=conf_level, df=df)
 
     def glance(self) -> pd.DataFrame:
         """One row: size, likelihood, information criteria, variance explained."""
-        slopes = self.has_slopes
-        r2 = R2(float("nan"), float("nan")) if slopes else self.r2()
-        return pd.DataFrame(
-            {
-                "nobs": [self.nobs],
-                "df": self.df,
-                "loglik": self.loglik,
-                "deviance": self.deviance,
-                "aic": self.aic,
-                "bic": self.bic,
-                "bic_hybrid": self.bic_hybrid,
-                "sigma": self.sigma,
-                "r2_marginal": r2.marginal,
-                "r2_conditional": r2.conditional,
-                "reml": self.reml,
-                "engine": self.engine,
-                "singular": self.singular,
-                "status": self.optimizer.status,
-            }
-        )
+        return tables.glance(self)
 
     def augment(self) -> pd.DataFrame:
         """One row an observation used: response, grouping levels, ``fitted``, ``fixed`` (Xβ), ``resid``."""
-        fixed, fitted = self._fixed_part, self.fitted
-        response = self.design.parsed.response.strip("`")
-        names = [response, *(f.name for f in self.problem.factors), "fixed", "fitted", "resid"]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise FormulaError(f"Two columns of the table would be called {twice[0]!r}; rename it in the data.")
-        table = pd.DataFrame({response: self.problem.y}, index=self.index)
-        for f in self.problem.factors:
-            table[f.name] = pd.Series(f.levels).to_numpy()[f.codes]
-        return table.assign(fixed=fixed, fitted=fitted, resid=self.problem.y - fitted)
+        return tables.augment(self)
 
     def ranef(self) -> pd.DataFrame:
         """Conditional modes: group, level, term, estimate, std_error (given theta and β, as lme4's condVar)."""
-        rows = [
-            pd.DataFrame(
-                {
-                    "group": r.factor,
-                    "level": list(r.levels),
-                    "term": term,
-                    "estimate": r.modes[:, j],
-                    "std_error": r.mode_sd[:, j],
-                }
-            )
-            for r in self.result.random
-            for j, term in enumerate(r.terms)
-        ]
-        return pd.concat(rows, ignore_index=True)
+        return tables.ranef(self.result)
 
     def varcorr(self) -> pd.DataFrame:
         """Variance components as lme4's ``as.data.frame(VarCorr(m))``: grp, var1, var2, vcov, sdcor."""
-        rows: list[tuple[str, str | None, str | None, float, float]] = []
-        for r in self.result.random:
-            sd = np.sqrt(np.diag(r.covariance))
-            rows += [(r.factor, t, None, float(sd[j] ** 2), float(sd[j])) for j, t in enumerate(r.terms)]
-            rows += [
-                (r.factor, r.terms[i], r.terms[j], float(r.covariance[i, j]), float(r.covariance[i, j] / sd[i] / sd[j]))
-                for i in range(len(sd))
-                for j in range(i + 1, len(sd))
-            ]
-        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
-        return pd.DataFrame(rows, columns=["grp", "var1", "var2", "vcov", "sdcor"])
+        return tables.varcorr(self.result)
 
     def r2(self) -> R2:
         """Marginal and conditional R² (Nakagawa & Schielzeth 2013), unrounded."""
@@ -344,7 +284,7 @@ class LmerFit:
             raise ValueError(f"theta has {len(self.theta)} values ({', '.join(self.theta_names)}), not {values.size}.")
         if not np.isfinite(values).all() or (values < 0).any():
             raise ValueError("theta must be finite and not negative.")
-        return native.deviance_at(self._projected, values, reml=self.reml)
+        return native.deviance_at(self.equations.pr, values, reml=self.reml)
 
     # --- display ------------------------------------------------------------------------------------------------
 
@@ -379,10 +319,10 @@ class LmerFit:
         return _freeze(self.problem.x[:, self.result.kept] @ self.result.beta)
 
     @cached_property
-    def _projected(self) -> Projected:
-        from pluristats.engine import native
-
-        return native.projected(self.problem)
+    def equations(self) -> Equations:
+        """Cross-products and mixed-model equations at the estimates, for inference."""
+        self._random_intercepts_only("Inference from the mixed-model equations")
+        return equations(self.problem, self.result)
 
 
 def _freeze(*arrays: Array) -> Array:

@@ -7,7 +7,8 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
+from scipy.special import gammaln
 
 import pluristats as ps
 from pluristats.errors import FitError, FormulaError
@@ -28,15 +29,34 @@ def test_fixed_effects_by_name(fit: LmerFit) -> None:
 
 def test_tidy(fit: LmerFit) -> None:
     tidy = fit.tidy()
-    assert list(tidy) == ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    columns = ["term", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
+    assert list(tidy) == list(fit.tidy(df="wald")) == columns
     assert tidy.term.tolist() == NAMES
     se = np.sqrt(np.diag(fit.vcov))
     np.testing.assert_allclose(tidy.std_error, se)
     np.testing.assert_allclose(tidy.statistic, fit.fixef / se)
+    for row in tidy.itertuples():  # Student's t by its density, not by scipy's distribution functions
+        tail = integrate.quad(student, abs(row.statistic), np.inf, args=(row.df,), epsabs=1e-13)[0]
+        assert row.p_value == pytest.approx(2 * tail, rel=1e-6, abs=1e-12)
+        half = (row.conf_high - row.estimate) / row.std_error
+        assert integrate.quad(student, -half, half, args=(row.df,))[0] == pytest.approx(0.95, rel=1e-8)
+    np.testing.assert_allclose((tidy.conf_high + tidy.conf_low) / 2, fit.fixef)
+    pd.testing.assert_frame_equal(tidy, fit.tidy(df="satterthwaite"))
+
+
+def student(t: float, df: float) -> float:
+    """Density of Student's t."""
+    return np.exp(gammaln((df + 1) / 2) - gammaln(df / 2)) / np.sqrt(df * np.pi) * (1 + t * t / df) ** (-(df + 1) / 2)
+
+
+def test_tidy_by_wald(fit: LmerFit) -> None:
+    tidy, se = fit.tidy(df="wald"), np.sqrt(np.diag(fit.vcov))
+    assert np.isinf(tidy["df"]).all()
     np.testing.assert_allclose(tidy.p_value, stats.chi2.sf((fit.fixef / se) ** 2, 1), rtol=1e-9)
     np.testing.assert_allclose(tidy.conf_high - tidy.conf_low, 2 * 1.959963984540054 * se)
     np.testing.assert_allclose((tidy.conf_high + tidy.conf_low) / 2, fit.fixef)
-    np.testing.assert_allclose(fit.tidy(conf_level=0.5).conf_high - fit.fixef.to_numpy(), 0.6744897501960817 * se)
+    half = fit.tidy(conf_level=0.5, df="wald").conf_high - fit.fixef.to_numpy()
+    np.testing.assert_allclose(half, 0.6744897501960817 * se)
 
 
 def test_tidy_of_the_random_part(fit: LmerFit) -> None:
@@ -160,6 +180,8 @@ def test_objective_refuses(fit: LmerFit, theta: list[float], error: type[Excepti
 def test_arguments_are_checked(fit: LmerFit) -> None:
     with pytest.raises(ValueError, match="'fixed', 'ran_pars' or 'ran_vals', not 'random'"):
         fit.tidy("random")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'satterthwaite' or 'wald', not 'kr'"):
+        fit.tidy(df="kr")  # type: ignore[arg-type]
     for level in (95, 0, 1, -0.5, np.nan):
         with pytest.raises(ValueError, match="share between 0 and 1"):
             fit.tidy(conf_level=level)

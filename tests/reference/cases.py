@@ -19,6 +19,11 @@ def stored(name: str) -> dict[str, Any]:
     return json.loads((HERE / "values" / f"{name}.json").read_text())["cases"]
 
 
+def inference(part: str) -> dict[str, Any]:
+    """A part of ``values/inference.json``, which make_inference.R writes."""
+    return json.loads((HERE / "values" / "inference.json").read_text())[part]
+
+
 def small_frame(name: str) -> pd.DataFrame:
     """One of the small data sets; grouping labels stay text."""
     return pd.read_csv(HERE / "data" / f"{name}.csv")

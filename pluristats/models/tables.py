@@ -1,0 +1,146 @@
+"""The tables of a fit (broom's): tidy, glance, augment, and lme4's ranef and VarCorr."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pluristats.engine.result import Array, EngineFit
+from pluristats.errors import ConvergenceWarning, FormulaError, UnsupportedError
+from pluristats.models.r2 import R2
+
+if TYPE_CHECKING:
+    from pluristats.models.fit import LmerFit
+
+DfMethod = Literal["satterthwaite", "wald"]
+
+
+def check_level(conf_level: float) -> None:
+    """Refuse a coverage that is not a share."""
+    if not 0.0 < conf_level < 1.0:
+        raise ValueError(f"conf_level is a share between 0 and 1, such as 0.95, not {conf_level}.")
+
+
+def degrees_of_freedom(fit: LmerFit, df: DfMethod | None, contrasts: Array | None = None) -> Array:
+    """Degrees of freedom of coefficients (or of the rows of ``contrasts``); infinite for ``"wald"``."""
+    if df not in (None, "satterthwaite", "wald"):
+        raise ValueError(f"df is 'satterthwaite' or 'wald', not {df!r}.")
+    if df == "satterthwaite" and fit.has_slopes:
+        raise UnsupportedError(
+            "Satterthwaite's degrees of freedom are computed for random intercepts only; this fit has random slopes: "
+            "use df='wald', or lmerTest in R."
+        )
+    if df == "wald" or fit.has_slopes:
+        return np.full(len(fit.terms) if contrasts is None else len(contrasts), np.inf)
+    from pluristats.models.satterthwaite import satterthwaite_df
+
+    found = satterthwaite_df(fit.equations, contrasts)
+    if np.isnan(fit.equations.covariance).any():
+        warnings.warn(
+            "The likelihood is not at a proper optimum, so that Satterthwaite's degrees of freedom, p-values and "
+            "intervals are NaN; pass df='wald' for the normal reference.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+def tidy_fixed(fit: LmerFit, *, conf_level: float, df: DfMethod | None) -> pd.DataFrame:
+    """One row a fixed effect; see :meth:`pluristats.models.fit.LmerFit.tidy`."""
+    beta, se = fit.result.beta, np.sqrt(np.diag(fit.result.vcov))
+    freedom = degrees_of_freedom(fit, df)
+    half = stats.t.ppf(0.5 + conf_level / 2, freedom) * se
+    return pd.DataFrame(
+        {
+            "term": list(fit.terms),
+            "estimate": beta,
+            "std_error": se,
+            "statistic": beta / se,
+            "df": freedom,
+            "p_value": 2.0 * stats.t.sf(np.abs(beta / se), freedom),
+            "conf_low": beta - half,
+            "conf_high": beta + half,
+        }
+    )
+
+
+def tidy_components(result: EngineFit) -> pd.DataFrame:
+    """One row a standard deviation or correlation, named as broom.mixed names them."""
+    table = varcorr(result)
+    first = table.var1.where(table.var1.notna(), "Observation")
+    names = [f"sd__{a}" if pd.isna(b) else f"cor__{a}.{b}" for a, b in zip(first, table.var2, strict=True)]
+    return pd.DataFrame({"group": table.grp, "term": names, "estimate": table.sdcor})
+
+
+def glance(fit: LmerFit) -> pd.DataFrame:
+    """One row: size, likelihood, information criteria, variance explained."""
+    r2 = R2(float("nan"), float("nan")) if fit.has_slopes else fit.r2()
+    return pd.DataFrame(
+        {
+            "nobs": [fit.nobs],
+            "df": fit.df,
+            "loglik": fit.loglik,
+            "deviance": fit.deviance,
+            "aic": fit.aic,
+            "bic": fit.bic,
+            "bic_hybrid": fit.bic_hybrid,
+            "sigma": fit.sigma,
+            "r2_marginal": r2.marginal,
+            "r2_conditional": r2.conditional,
+            "reml": fit.reml,
+            "engine": fit.engine,
+            "singular": fit.singular,
+            "status": fit.optimizer.status,
+        }
+    )
+
+
+def augment(fit: LmerFit) -> pd.DataFrame:
+    """One row an observation used: response, grouping levels, ``fitted``, ``fixed`` (Xβ), ``resid``."""
+    fixed, fitted = fit.predict(random=False), fit.fitted
+    response = fit.design.parsed.response.strip("`")
+    names = [response, *(f.name for f in fit.problem.factors), "fixed", "fitted", "resid"]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise FormulaError(f"Two columns of the table would be called {twice[0]!r}; rename it in the data.")
+    table = pd.DataFrame({response: fit.problem.y}, index=fit.index)
+    for f in fit.problem.factors:
+        table[f.name] = pd.Series(f.levels).to_numpy()[f.codes]
+    return table.assign(fixed=fixed, fitted=fitted, resid=fit.problem.y - fitted)
+
+
+def ranef(result: EngineFit) -> pd.DataFrame:
+    """Conditional modes, one row a level and coefficient."""
+    rows = [
+        pd.DataFrame(
+            {
+                "group": r.factor,
+                "level": list(r.levels),
+                "term": term,
+                "estimate": r.modes[:, j],
+                "std_error": r.mode_sd[:, j],
+            }
+        )
+        for r in result.random
+        for j, term in enumerate(r.terms)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def varcorr(result: EngineFit) -> pd.DataFrame:
+    """Variance components as lme4's ``as.data.frame(VarCorr(m))``."""
+    rows: list[tuple[str, str | None, str | None, float, float]] = []
+    for r in result.random:
+        sd = np.sqrt(np.diag(r.covariance))
+        rows += [(r.factor, t, None, float(sd[j] ** 2), float(sd[j])) for j, t in enumerate(r.terms)]
+        rows += [
+            (r.factor, r.terms[i], r.terms[j], float(r.covariance[i, j]), float(r.covariance[i, j] / sd[i] / sd[j]))
+            for i in range(len(sd))
+            for j in range(i + 1, len(sd))
+        ]
+    rows.append(("Residual", None, None, result.sigma**2, result.sigma))
+    return pd.DataFrame(rows, columns=["grp", "var1", "var2", "vcov", "sdcor"])
