@@ -88,6 +88,10 @@ class DifferentRowsWarning(PluristatsWarning):
     """Models fitted to different rows are being compared; their likelihoods and BICs are not comparable."""
 
 
+class ComparisonWarning(PluristatsWarning):
+    """A test or criterion compares fits in a way that it was not made for, or tests a variance on its boundary."""
+
+
 class SelectionWarning(PluristatsWarning):
     """Standard errors or p-values ignore that the same data selected the model."""
 
