@@ -169,7 +169,7 @@ class Refitter:
             intercept that there was, are read from the rows again; all others come from the cross-products.
         """
         asked = np.unique(np.asarray(columns, dtype=np.intp))
-        if asked.size and not (0 <= asked[0] and asked[-1] < self.problem.x.shape[1]):
+        if asked.size and not (asked[0] >= 0 and asked[-1] < self.problem.x.shape[1]):
             raise ValueError(f"Columns are positions from 0 to {self.problem.x.shape[1] - 1}, not {asked.tolist()}.")
         inside = np.flatnonzero(np.isin(self.kept, asked))
         if len(inside) < len(asked) or not self._separable or not np.isin(self._intercept, inside).all():

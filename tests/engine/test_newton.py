@@ -127,7 +127,7 @@ def problems(draw: st.DrawFn) -> Problem:
 @settings(max_examples=80, deadline=4000)
 def test_every_end_is_a_local_minimum_of_the_marginal_likelihood(prob: Problem, reml: bool) -> None:
     fit = native.fit(prob, reml=reml)
-    factors = native._in_theta_order(prob).factors
+    factors = native.in_theta_order(prob).factors
     assert fit.optimizer.status == ("boundary" if (fit.theta == 0).any() else "converged")
     assert fit.optimizer.gradient_norm <= fit.optimizer.tolerance
     best = deviance(prob.y, prob.x, factors, fit.theta, reml=reml)
@@ -143,7 +143,7 @@ def test_every_end_is_a_local_minimum_of_the_marginal_likelihood(prob: Problem, 
 @settings(max_examples=40, deadline=4000)
 def test_estimates_solve_the_generalised_least_squares(prob: Problem, reml: bool) -> None:
     fit = native.fit(prob, reml=reml)
-    factors = native._in_theta_order(prob).factors
+    factors = native.in_theta_order(prob).factors
     v = covariance(factors, fit.theta)
     weight = np.linalg.inv(v)
     information = prob.x.T @ weight @ prob.x
@@ -180,7 +180,7 @@ def test_where_the_first_end_is_only_local_the_better_one_is_found() -> None:
     y = np.array([-0.3, 0.6, 1.2, -0.5, 0.8, 4.9, -1.6, -2.5, 1.6, 2.9, 1.6, 2.3])
     a, b = [0, 1, 2, 0, 0, 2, 0, 3, 2, 2, 2, 2], [0, 1, 2, 1, 1, 3, 0, 3, 0, 1, 1, 1]
     prob = model(y, np.ones((12, 1)), a, b)
-    factors = native._in_theta_order(prob).factors
+    factors = native.in_theta_order(prob).factors
     local = deviance(y, prob.x, factors, [1.50037235, 0.0], reml=True)
     for near in ([1.45, 0.0], [1.55, 0.0], [1.50037235, 0.05]):
         assert deviance(y, prob.x, factors, near, reml=True) > local
@@ -271,7 +271,7 @@ def test_a_limit_of_precision_is_accepted_and_said() -> None:
     fit = native.fit(prob, reml=False)
     assert fit.optimizer.status == "converged"
     assert fit.optimizer.gradient_norm < 1e3 * fit.optimizer.tolerance
-    factors = native._in_theta_order(prob).factors
+    factors = native.in_theta_order(prob).factors
     assert -2 * fit.loglik == pytest.approx(exact_deviance(prob.y, prob.x, factors, fit.theta, reml=False), rel=1e-9)
 
 
