@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 
 # The public surface: name -> module that has it.
 _EXPORTS = {
+    "Bootstrap": "pluristats.models",
+    "Influence": "pluristats.models",
     "Ladder": "pluristats.analysis",
     "LassoRule": "pluristats.lasso",
     "Ledger": "pluristats.analysis",

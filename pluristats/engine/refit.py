@@ -24,7 +24,7 @@ from scipy import linalg, sparse
 
 from pluristats.engine import native
 from pluristats.engine.crossproducts import Columns, Crossproducts, contingency, ordinary_residual, standardise, sums
-from pluristats.engine.profiled import Projected, project
+from pluristats.engine.profiled import Evaluation, Projected, project
 from pluristats.engine.result import Array, Factor, Problem
 from pluristats.engine.threads import one_blas_thread
 from pluristats.errors import FitError
@@ -55,6 +55,8 @@ class Refit:
         Maximised (restricted) log-likelihood.
     status
         ``converged``, ``boundary`` or ``failed``.
+    std_error
+        Standard errors of ``beta``, shape (p,); None where they were not asked for.
     """
 
     kept: NDArray[np.intp]
@@ -63,6 +65,7 @@ class Refit:
     sigma: float
     loglik: float
     status: Literal["converged", "boundary", "failed"]
+    std_error: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ class Refitter:
         """Positions of the independent columns among the problem's, shape (p,)."""
         return self.columns.kept
 
-    def fit(self, y: Array | None = None, *, start: Array | None = None) -> Refit:
+    def fit(self, y: Array | None = None, *, start: Array | None = None, errors: bool = False) -> Refit:
         """Fit the problem's response, or another one of the same rows.
 
         Parameters
@@ -125,6 +128,8 @@ class Refitter:
         start
             theta to start from, shape (K,), such as a neighbour's estimate; None starts from moments, as
             :func:`pluristats.engine.native.fit` does. Zeros are started a little above zero.
+        errors
+            Whether standard errors are wanted.
 
         Raises
         ------
@@ -132,17 +137,17 @@ class Refitter:
             A constant, non-finite or perfectly fitted response.
         """
         if y is None:
-            return self._optimise(self.cp, self.pr, start)
-        return self._one(self._regress(np.asarray(y, dtype=float)[None])[0], start)
+            return self._optimise(self.cp, self.pr, start, errors)
+        return self._one(self._regress(np.asarray(y, dtype=float)[None])[0], start, errors)
 
-    def fit_many(self, y: Array, *, start: Array | None = None) -> list[Refit | FitError]:
+    def fit_many(self, y: Array, *, start: Array | None = None, errors: bool = False) -> list[Refit | FitError]:
         """Fit many responses of the same rows: their products with the columns are one matrix product.
 
         Parameters
         ----------
         y
             Responses, shape (m, n).
-        start
+        start, errors
             As in :meth:`fit`.
 
         Returns
@@ -154,7 +159,7 @@ class Refitter:
         with one_blas_thread():
             for cp in self._regress(np.asarray(y, dtype=float)):
                 try:
-                    out.append(self._one(cp, start))
+                    out.append(self._one(cp, start, errors))
                 except FitError as error:
                     out.append(error)
         return out
@@ -181,14 +186,14 @@ class Refitter:
         part = Columns(held.kept[inside], held.back[square], held.gram[square], held.basis, held.inner[:, inside])
         return replace(self, columns=part, cp=cp, pr=project(cp))
 
-    def without(self, rows: NDArray[np.intp], *, start: Array | None = None) -> Refit:
+    def without(self, rows: NDArray[np.intp], *, start: Array | None = None, errors: bool = False) -> Refit:
         """Fit all rows but these, such as one annotator's, by a downdate.
 
         Parameters
         ----------
         rows
             Positions of the rows to leave out. Levels that lose all their rows are gone.
-        start
+        start, errors
             As in :meth:`fit`.
 
         Raises
@@ -199,11 +204,11 @@ class Refitter:
         cp = self._downdated(rows)
         if cp is None:
             # A column that depends on those before it does so on fewer rows too, so only kept ones can stay.
-            refit = Refitter.of(_without(self.problem, rows, self.kept), reml=self.reml).fit(start=start)
+            refit = Refitter.of(_without(self.problem, rows, self.kept), reml=self.reml).fit(start=start, errors=errors)
             return replace(refit, kept=self.kept[refit.kept])
         pr = project(cp)
         native.check_identified(pr, [f.name for f in self.problem.factors], reml=self.reml)
-        return self._optimise(cp, pr, start)
+        return self._optimise(cp, pr, start, errors)
 
     # --- another response ---------------------------------------------------------------------------------------
 
@@ -239,11 +244,11 @@ class Refitter:
         zy = tuple(_sums(f, e) / scale for f in self.problem.factors)
         return replace(self.cp, offset=offset, y_scale=scale, yy=float(self.cp.n), zy=zy)
 
-    def _one(self, cp: Crossproducts, start: Array | None) -> Refit:
+    def _one(self, cp: Crossproducts, start: Array | None, errors: bool) -> Refit:
         native.refuse_saturated(cp)
         zmy = np.concatenate(cp.zy) if cp.zy else np.zeros(0)
         pr = replace(self.pr, zmy=zmy, ymy=cp.yy, log_y_scale=float(np.log(cp.y_scale)))
-        return self._optimise(cp, pr, start)
+        return self._optimise(cp, pr, start, errors)
 
     # --- fewer columns ------------------------------------------------------------------------------------------
 
@@ -298,21 +303,33 @@ class Refitter:
 
     # --- estimates ----------------------------------------------------------------------------------------------
 
-    def _optimise(self, cp: Crossproducts, pr: Projected, start: Array | None) -> Refit:
+    def _optimise(self, cp: Crossproducts, pr: Projected, start: Array | None, errors: bool) -> Refit:
         with one_blas_thread():
             optimum = native.optimise(pr, reml=self.reml, start=start)
         native.refuse_perfect(optimum, cp.yy)
         ev = optimum.at
         beta = -_solve_transposed(pr.root, pr.xz @ (pr.spread(ev.theta) * ev.u))
         status: Literal["converged", "boundary", "failed"] = "converged" if (ev.theta > 0).all() else "boundary"
+        sigma = float(np.sqrt(ev.rss / (cp.n - cp.p if self.reml else cp.n)))
         return Refit(
             kept=self.kept,
             beta=cp.offset + cp.y_scale * (cp.back @ beta),
             theta=ev.theta,
-            sigma=cp.y_scale * float(np.sqrt(ev.rss / (cp.n - cp.p if self.reml else cp.n))),
+            sigma=cp.y_scale * sigma,
             loglik=-0.5 * ev.deviance,
             status=status if optimum.converged else "failed",
+            std_error=cp.y_scale * sigma * _unit_errors(cp, pr, ev) if errors else None,
         )
+
+
+def _unit_errors(cp: Crossproducts, pr: Projected, ev: Evaluation) -> Array:
+    """Root of the diagonal of (X'V⁻¹X)⁻¹ at sigma = 1; see :func:`pluristats.engine.native._wrap`."""
+    half = pr.xz * pr.spread(ev.theta)
+    core = np.eye(pr.p) + half @ ev.omega_m.solve(half.T)
+    if not pr.p:
+        return np.zeros(0)
+    outer = linalg.solve_triangular(pr.root, cp.back.T, lower=True, check_finite=False)
+    return np.sqrt(np.einsum("ji,ji->i", outer, core @ outer))
 
 
 def _fewer_columns(cp: Crossproducts, inside: NDArray[np.intp]) -> Crossproducts:

@@ -16,9 +16,12 @@ from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem
 from pluristats.errors import UnsupportedError
 from pluristats.formula import Design
 from pluristats.models import information, predict, tables
+from pluristats.models.bootstrap import Bootstrap, Kind, bootstrap
 from pluristats.models.display import summary_html, summary_text
 from pluristats.models.equations import Equations, equations
+from pluristats.models.influence import Influence, influence
 from pluristats.models.r2 import R2, nakagawa_r2
+from pluristats.models.simulate import Levels, simulate
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +210,41 @@ class LmerFit:
             raise ValueError(f"effects is 'fixed', 'ran_pars' or 'ran_vals', not {effects!r}.")
         return tables.tidy_fixed(self, conf_level=conf_level, df=df)
 
+    def confint(
+        self,
+        effects: Literal["ran_pars", "fixed"] = "ran_pars",
+        *,
+        method: Literal["profile", "wald"] = "profile",
+        conf_level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Confidence intervals of standard deviations, or of fixed effects.
+
+        Formula: ``"profile"`` ends where -2ℓ, all else refitted, is χ²_1's quantile above its minimum
+        (:mod:`pluristats.models.profile`); ``"wald"`` is exp(log σ_k ± z se(log σ_k)) of standard deviations and
+        :meth:`tidy`'s interval of fixed effects.
+
+        Parameters
+        ----------
+        effects
+            ``"ran_pars"`` (group, term, estimate, conf_low, conf_high: the standard deviations σ_k and σ) or
+            ``"fixed"`` (term, estimate, conf_low, conf_high).
+        method
+            A profile ends at 0 where a variance of zero is likely enough, and follows the fit's own criterion; lme4
+            profiles the ML refit of a REML fit, for which refit with ``reml=False``. A Wald interval of a component
+            at zero is NaN.
+        conf_level
+            Coverage.
+
+        Raises
+        ------
+        FitError
+            For profiles of fixed effects of a REML fit, or where a refit fails or is better than the fit.
+        UnsupportedError
+            For random slopes.
+        """
+        tables.check_level(conf_level)
+        return tables.confint(self, effects=effects, method=method, conf_level=conf_level)
+
     def glance(self) -> pd.DataFrame:
         """One row: size, likelihood, information criteria, variance explained."""
         return tables.glance(self)
@@ -285,6 +323,25 @@ class LmerFit:
         if not np.isfinite(values).all() or (values < 0).any():
             raise ValueError("theta must be finite and not negative.")
         return native.deviance_at(self.equations.pr, values, reml=self.reml)
+
+    # --- refits -------------------------------------------------------------------------------------------------
+
+    def simulate(self, n: int, *, seed: int, levels: Levels = "new") -> Array:
+        """New responses, shape (n, nobs); see :func:`pluristats.models.simulate.simulate`."""
+        return simulate(self, n, seed=seed, levels=levels)
+
+    def bootstrap(
+        self, n: int = 1000, *, kind: Kind = "parametric", seed: int = 0, n_jobs: int = 1, progress: bool = False
+    ) -> Bootstrap:
+        """Estimates of n refits, parametric or of resampled people, items or rows.
+
+        See :func:`pluristats.models.bootstrap.bootstrap`.
+        """
+        return bootstrap(self, n, kind=kind, seed=seed, n_jobs=n_jobs, progress=progress)
+
+    def influence(self, by: str | pd.Series, *, n_jobs: int = 1, progress: bool = False) -> Influence:
+        """Estimates without each level of ``by``; see :func:`pluristats.models.influence.influence`."""
+        return influence(self, by, n_jobs=n_jobs, progress=progress)
 
     # --- display ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,101 @@
+"""New responses from a fitted model: the parametric bootstrap's first half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.random import SeedSequence
+from numpy.typing import NDArray
+
+from pluristats.engine.result import Array
+
+if TYPE_CHECKING:
+    from pluristats.models.fit import LmerFit
+
+Levels = Literal["new", "fitted"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """y = mean + Σ_k sd_k z_k[codes_k] + sigma e, with z and e standard normal.
+
+    Parameters
+    ----------
+    mean
+        Shape (n,).
+    codes
+        Level of each row, shape (n,), one a random factor.
+    levels
+        Levels of each random factor.
+    sd
+        Standard deviation of each random factor's effects.
+    sigma
+        Residual standard deviation.
+    """
+
+    mean: Array
+    codes: tuple[NDArray[np.intp], ...]
+    levels: tuple[int, ...]
+    sd: tuple[float, ...]
+    sigma: float
+
+    def draw(self, streams: Sequence[SeedSequence]) -> Array:
+        """One response from each stream of random numbers, shape (streams, n)."""
+        out = np.empty((len(streams), len(self.mean)))
+        for y, stream in zip(out, streams, strict=True):
+            rng = np.random.default_rng(stream)
+            y[:] = self.mean
+            for codes, q, sd in zip(self.codes, self.levels, self.sd, strict=True):
+                y += (sd * rng.standard_normal(q))[codes]
+            y += self.sigma * rng.standard_normal(len(y))
+        return out
+
+
+def recipe(fit: LmerFit, levels: Levels = "new") -> Recipe:
+    """What a fit says about how its responses arise; see :func:`simulate`."""
+    if levels not in ("new", "fitted"):
+        raise ValueError(f"levels is 'new' or 'fitted', not {levels!r}.")
+    if levels == "fitted":
+        return Recipe(fit.fitted, (), (), (), fit.sigma)
+    mean = fit.predict(random=False)
+    factors = {f.name: f for f in fit.problem.factors}
+    return Recipe(
+        mean=mean,
+        codes=tuple(factors[r.factor].codes for r in fit.result.random),
+        levels=tuple(factors[r.factor].q for r in fit.result.random),
+        sd=tuple(float(np.sqrt(r.covariance[0, 0])) for r in fit.result.random),
+        sigma=fit.sigma,
+    )
+
+
+def streams(seed: int, n: int) -> list[SeedSequence]:
+    """Independent streams of random numbers; the i-th is the same whatever n."""
+    return SeedSequence(seed).spawn(n)
+
+
+def simulate(fit: LmerFit, n: int, *, seed: int, levels: Levels = "new") -> Array:
+    """Simulate y* = Xβ + Σ_k Z_k b_k + ε with ε ~ N(0, σ²I).
+
+    Parameters
+    ----------
+    fit
+        With random intercepts only.
+    n
+        Simulations.
+    seed
+        The i-th simulation depends on ``seed`` and i only.
+    levels
+        ``"new"`` draws b_k ~ N(0, σ_k²I) anew, as lme4's default (``use.u = FALSE``); ``"fitted"`` keeps the
+        conditional modes (``use.u = TRUE``).
+
+    Returns
+    -------
+    ndarray
+        Shape (n, nobs).
+    """
+    if n < 1:
+        raise ValueError(f"n is the number of simulations, at least 1, not {n}.")
+    return recipe(fit, levels).draw(streams(seed, n))
