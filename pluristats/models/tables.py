@@ -76,6 +76,26 @@ def tidy_components(result: EngineFit) -> pd.DataFrame:
     return pd.DataFrame({"group": table.grp, "term": names, "estimate": table.sdcor})
 
 
+def confint(fit: LmerFit, *, effects: str, method: str, conf_level: float) -> pd.DataFrame:
+    """One row an interval; see :meth:`pluristats.models.fit.LmerFit.confint`."""
+    from pluristats.models import profile
+
+    if effects not in ("ran_pars", "fixed"):
+        raise ValueError(f"effects is 'ran_pars' or 'fixed', not {effects!r}.")
+    if method not in ("profile", "wald"):
+        raise ValueError(f"method is 'profile' or 'wald', not {method!r}.")
+    if effects == "fixed" and method == "wald":
+        return tidy_fixed(fit, conf_level=conf_level, df=None)[["term", "estimate", "conf_low", "conf_high"]]
+    if effects == "fixed":
+        intervals = profile.profile_fixed(fit.equations, fit.result.beta, conf_level)
+        table = pd.DataFrame({"term": list(fit.terms), "estimate": fit.result.beta})
+    else:
+        chosen = profile.profile_components if method == "profile" else profile.wald_components
+        intervals = chosen(fit.equations, conf_level)
+        table = tidy_components(fit.result)
+    return table.assign(conf_low=[i.low for i in intervals], conf_high=[i.high for i in intervals])
+
+
 def glance(fit: LmerFit) -> pd.DataFrame:
     """One row: size, likelihood, information criteria, variance explained."""
     r2 = R2(float("nan"), float("nan")) if fit.has_slopes else fit.r2()
