@@ -117,11 +117,9 @@ def equations(problem: Problem, result: EngineFit) -> Equations:
     FitError
         Where the columns that an engine kept are linearly dependent here.
     """
-    order = native.theta_order([f.q for f in problem.factors])
     x = problem.x if len(result.kept) == problem.x.shape[1] else problem.x[:, result.kept]
     names = tuple(problem.x_names[j] for j in result.kept)
-    problem = replace(problem, x=x, x_names=names, factors=tuple(problem.factors[i] for i in order))
-    cp = crossproducts(problem)
+    cp = crossproducts(native.in_theta_order(replace(problem, x=x, x_names=names)))
     if cp.p != len(names):
         dropped = [name for j, name in enumerate(names) if j not in set(cp.kept.tolist())]
         raise FitError(f"Columns {', '.join(dropped)} depend on the others; leave them out and fit again.")

@@ -5,173 +5,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from pluristats.engine.result import Array, EngineFit, OptimizerRecord, Problem
+from pluristats.engine.result import Array
 from pluristats.errors import UnsupportedError
-from pluristats.formula import Design
-from pluristats.models import information, predict, tables
+from pluristats.models import predict, tables
 from pluristats.models.bootstrap import Bootstrap, Kind, bootstrap
 from pluristats.models.display import summary_html, summary_text
-from pluristats.models.equations import Equations, equations
+from pluristats.models.estimates import Estimates, freeze
 from pluristats.models.influence import Influence, influence
 from pluristats.models.r2 import R2, nakagawa_r2
 from pluristats.models.simulate import Levels, simulate
 
 
 @dataclass(frozen=True, eq=False)
-class LmerFit:
-    """A fitted linear mixed model. Its arrays are read-only; tables are copies.
+class LmerFit(Estimates):
+    """A fitted linear mixed model: what :class:`pluristats.models.estimates.Estimates` holds, as tables and more.
 
-    Parameters
-    ----------
-    formula
-        As written.
-    design
-        Rows, columns and factors that the formula made of the data.
-    problem
-        The arrays that were fitted.
-    result
-        What the engine found.
-    index
-        Labels of the rows used.
-    simulated
-        Whether the data say of themselves that they are simulated.
+    Its tables are copies.
     """
-
-    formula: str
-    design: Design = field(repr=False)
-    problem: Problem = field(repr=False)
-    result: EngineFit = field(repr=False)
-    index: pd.Index = field(repr=False)
-    simulated: bool = False
-
-    def __post_init__(self) -> None:
-        for random in self.result.random:
-            _freeze(random.covariance, random.modes, random.mode_sd)
-        _freeze(self.result.beta, self.result.vcov, self.result.theta)
-
-    # --- what was estimated -------------------------------------------------------------------------------------
-
-    @property
-    def loglik(self) -> float:
-        """Maximised log-likelihood (restricted for a REML fit), as ``lme4::logLik``."""
-        return self.result.loglik
-
-    @property
-    def theta(self) -> Array:
-        """Relative covariance parameters in lme4's order."""
-        return self.result.theta
-
-    @property
-    def theta_names(self) -> tuple[str, ...]:
-        """Names of ``theta``."""
-        return self.result.theta_names
-
-    @property
-    def sigma(self) -> float:
-        """Residual standard deviation."""
-        return self.result.sigma
-
-    @property
-    def reml(self) -> bool:
-        """Whether fitted by restricted maximum likelihood."""
-        return self.result.reml
-
-    @property
-    def engine(self) -> str:
-        """Which engine fitted it."""
-        return self.result.engine
-
-    @property
-    def optimizer(self) -> OptimizerRecord:
-        """What the optimiser did."""
-        return self.result.optimizer
-
-    @property
-    def singular(self) -> bool:
-        """Whether a variance component is on the boundary (theta below 1e-4, as ``lme4::isSingular``)."""
-        return self.optimizer.status == "boundary" or any(
-            np.linalg.eigvalsh(r.covariance)[0] <= (1e-4 * self.sigma) ** 2 for r in self.result.random
-        )
-
-    @property
-    def fixef(self) -> pd.Series:
-        """Fixed effects by term."""
-        return pd.Series(self.result.beta.copy(), index=list(self.terms), name="estimate")
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Names of the estimated fixed effects."""
-        return tuple(self.design.x_names[j] for j in self.result.kept)
-
-    @property
-    def vcov(self) -> pd.DataFrame:
-        """Covariance matrix of the fixed effects."""
-        return pd.DataFrame(self.result.vcov.copy(), index=list(self.terms), columns=list(self.terms))
-
-    # --- how much it was fitted to ------------------------------------------------------------------------------
-
-    @property
-    def nobs(self) -> int:
-        """Rows used."""
-        return len(self.design.rows)
-
-    @property
-    def n_dropped(self) -> int:
-        """Rows left out because a value was missing."""
-        return self.design.n_dropped
-
-    @property
-    def dropped_rows(self) -> tuple[tuple[str, int], ...]:
-        """(column, rows that miss it); a row missing two columns counts for both."""
-        return self.design.dropped
-
-    @property
-    def dropped_columns(self) -> tuple[str, ...]:
-        """Fixed columns left out as linear combinations of others."""
-        kept = set(self.result.kept.tolist())
-        return tuple(name for j, name in enumerate(self.design.x_names) if j not in kept)
-
-    @property
-    def df(self) -> int:
-        """Parameters: fixed effects, covariance parameters, residual variance (as ``attr(logLik(m), "df")``)."""
-        return len(self.result.beta) + len(self.theta) + 1
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood (the REML criterion for a REML fit)."""
-        return -2.0 * self.loglik
-
-    @property
-    def aic(self) -> float:
-        """-2 ℓ + 2 df, as R's ``AIC``; of a REML fit only comparable between fits with the same fixed effects."""
-        return information.aic(self.loglik, self.df)
-
-    @property
-    def bic(self) -> float:
-        """-2 ℓ + df log(rows), as R's ``BIC``; of a REML fit only comparable with the same fixed effects."""
-        return information.bic(self.loglik, self.df, self.nobs)
-
-    @cached_property
-    def bic_hybrid(self) -> float:
-        """BIC in which a term that is constant within annotators pays log(annotators), not log(rows).
-
-        See :func:`pluristats.models.information.hybrid_bic`.
-        """
-        by_name = {f.name: f for f in self.problem.factors}
-        sizes = [r.covariance.shape[0] for r in self.result.random]
-        return information.hybrid_bic(
-            self.loglik,
-            self.problem.x[:, self.result.kept],
-            [by_name[r.factor] for r in self.result.random],
-            [c * (c + 1) // 2 for c in sizes],
-        )
 
     # --- tables -------------------------------------------------------------------------------------------------
 
@@ -280,7 +137,7 @@ class LmerFit:
         """Xβ + Σ_k Z_k b_k of the rows used, shape (n,)."""
         if self.has_slopes:
             raise UnsupportedError("Fitted values of random slopes are not computed yet; ask lme4 in R for them.")
-        return _freeze(self._fixed_part + predict.random_part(self.result, self.problem.factors))
+        return freeze(self._fixed_part + predict.random_part(self.result, self.problem.factors))
 
     def predict(
         self,
@@ -355,38 +212,6 @@ class LmerFit:
 
     def _repr_html_(self) -> str:
         return summary_html(self)
-
-    # --- helpers ------------------------------------------------------------------------------------------------
-
-    @property
-    def has_slopes(self) -> bool:
-        """Whether any random term is more than an intercept."""
-        return any(r.terms != ("(Intercept)",) for r in self.result.random)
-
-    def _random_intercepts_only(self, what: str) -> None:
-        if self.has_slopes:
-            raise UnsupportedError(f"{what} is computed for random intercepts only; this fit has random slopes.")
-
-    @property
-    def _components(self) -> Array:
-        return np.array([r.covariance[0, 0] for r in self.result.random])
-
-    @cached_property
-    def _fixed_part(self) -> Array:
-        return _freeze(self.problem.x[:, self.result.kept] @ self.result.beta)
-
-    @cached_property
-    def equations(self) -> Equations:
-        """Cross-products and mixed-model equations at the estimates, for inference."""
-        self._random_intercepts_only("Inference from the mixed-model equations")
-        return equations(self.problem, self.result)
-
-
-def _freeze(*arrays: Array) -> Array:
-    """Make arrays read-only; returns the first."""
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays[0]
 
 
 def same_rows(a: LmerFit, b: LmerFit) -> bool:
