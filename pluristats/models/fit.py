@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from pluristats.models.bootstrap import Bootstrap, Kind, bootstrap
 from pluristats.models.display import summary_html, summary_text
 from pluristats.models.estimates import Estimates, freeze
 from pluristats.models.influence import Influence, influence
+from pluristats.models.predict_error import IntervalKind, prediction_table
 from pluristats.models.r2 import R2, nakagawa_r2
 from pluristats.models.simulate import Levels, simulate
 
@@ -139,14 +140,56 @@ class LmerFit(Estimates):
             raise UnsupportedError("Fitted values of random slopes are not computed yet; ask lme4 in R for them.")
         return freeze(self._fixed_part + predict.random_part(self.result, self.problem.factors))
 
+    @overload
+    def predict(
+        self,
+        new: pd.DataFrame | None = None,
+        *,
+        new_levels: predict.NewLevels = ...,
+        random: bool = ...,
+        se: Literal[False] = ...,
+        interval: None = ...,
+    ) -> Array: ...
+
+    @overload
+    def predict(
+        self,
+        new: pd.DataFrame | None = None,
+        *,
+        new_levels: predict.NewLevels = ...,
+        random: bool = ...,
+        se: Literal[True],
+        interval: IntervalKind | None = ...,
+        conf_level: float = ...,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def predict(
+        self,
+        new: pd.DataFrame | None = None,
+        *,
+        new_levels: predict.NewLevels = ...,
+        random: bool = ...,
+        se: Literal[False] = ...,
+        interval: IntervalKind,
+        conf_level: float = ...,
+    ) -> pd.DataFrame: ...
+
     def predict(
         self,
         new: pd.DataFrame | None = None,
         *,
         new_levels: predict.NewLevels = "error",
         random: bool = True,
-    ) -> Array:
+        se: bool = False,
+        interval: IntervalKind | None = None,
+        conf_level: float = 0.95,
+    ) -> Array | pd.DataFrame:
         """Predict Xβ + Σ_k b_k for other rows.
+
+        Formula: std_error² = Var(x'β̂ + z'b̂ - x'β - z'b) by the mixed-model equations
+        (:func:`pluristats.models.predict_error.error_variance`), of the population mean x'Vx. A prediction interval
+        adds σ², for the population mean also Σ_k σ_k²: that of a new rating by a new person of a new item.
 
         Parameters
         ----------
@@ -154,20 +197,36 @@ class LmerFit(Estimates):
             Rows with the formula's columns; None predicts the rows used.
         new_levels
             For a level that the fit has not seen (or a missing one): ``"error"`` (default), ``"population"`` (its
-            random effect is 0, the population's mean) or ``"nan"``.
+            random effect is 0, the population's mean, and its variance goes into the standard error) or ``"nan"``.
         random
             False predicts the population mean Xβ for every row.
+        se
+            Give a table with standard errors.
+        interval
+            ``"confidence"`` (of what is predicted) or ``"prediction"`` (of one more rating of it); a table, too.
+            Student's t with Satterthwaite's degrees of freedom for the confidence interval of a population mean, else
+            the normal distribution; variances are taken as known.
+        conf_level
+            Coverage.
 
         Returns
         -------
-        ndarray
-            Shape (rows of ``new``,). A row with a missing fixed value is NaN, with a warning that counts them.
+        ndarray or DataFrame
+            Shape (rows of ``new``,), or with ``se`` or ``interval`` a table: estimate, std_error, df, and conf_low and
+            conf_high or pred_low and pred_high. A row with a missing fixed value is NaN, with a warning that counts
+            them.
         """
-        if new is None:
-            return self.fitted.copy() if random else self._fixed_part.copy()
-        if random:
+        if random or interval == "prediction":
             self._random_intercepts_only("Prediction with random effects")
-        return predict.predict_rows(self.design, self.result, new, new_levels=new_levels, random=random)
+        if new is None and not se and interval is None:
+            return self.fitted.copy() if random else self._fixed_part.copy()
+        if new is None:
+            rows = predict.fitted_rows(self.problem, self.result, self.index, random=random)
+        else:
+            rows = predict.new_rows(self.design, self.result, new, new_levels=new_levels, random=random)
+        if not se and interval is None:
+            return predict.predictions(rows, self.result, new_levels=new_levels)
+        return prediction_table(self, rows, new_levels=new_levels, interval=interval, conf_level=conf_level)
 
     def objective(self, theta: Array | list[float]) -> float:
         """The profiled deviance (or REML criterion) at any ``theta``, on lme4's scale."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pluristats.engine.result import Array, EngineFit, Factor
+from pluristats.engine.result import Array, EngineFit, Factor, Problem
 from pluristats.errors import DroppedRowsWarning, FitError, FormulaError
 from pluristats.formula import Design, grouping_factor, shown
 
@@ -22,8 +24,34 @@ def random_part(result: EngineFit, factors: Sequence[Factor]) -> Array:
     return np.sum([r.modes[codes[r.factor], 0] for r in result.random], axis=0)
 
 
-def predict_rows(design: Design, result: EngineFit, new: pd.DataFrame, *, new_levels: NewLevels, random: bool) -> Array:
-    """Xβ (+ Σ_k b_k) of the rows of ``new``; see :meth:`pluristats.models.fit.LmerFit.predict`."""
+@dataclass(frozen=True)
+class Rows:
+    """Rows to predict, as arrays.
+
+    Parameters
+    ----------
+    x
+        Fixed-effect columns that the fit kept, shape (m, p); NaN in rows that miss a fixed value.
+    levels
+        For each factor in theta's order the position of the row's level among the fit's, shape (m,); -1 where the fit
+        has not seen it. None where random effects are not wanted.
+    index
+        Labels of the rows.
+    """
+
+    x: Array
+    levels: tuple[NDArray[np.intp], ...] | None
+    index: pd.Index
+
+
+def fitted_rows(problem: Problem, result: EngineFit, index: pd.Index, *, random: bool) -> Rows:
+    """The rows of the fit itself."""
+    codes = {f.name: f.codes for f in problem.factors}
+    return Rows(problem.x[:, result.kept], tuple(codes[r.factor] for r in result.random) if random else None, index)
+
+
+def new_rows(design: Design, result: EngineFit, new: pd.DataFrame, *, new_levels: NewLevels, random: bool) -> Rows:
+    """Rows of a table; see :meth:`pluristats.models.fit.LmerFit.predict` for what is refused and warned about."""
     if not isinstance(new, pd.DataFrame):
         raise TypeError(f"The rows to predict are a pandas DataFrame, not {type(new).__name__}; a study has frame().")
     if new_levels not in ("error", "population", "nan"):
@@ -34,33 +62,42 @@ def predict_rows(design: Design, result: EngineFit, new: pd.DataFrame, *, new_le
         warnings.warn(
             f"{int((~whole).sum())} of {len(new)} rows miss a fixed value; their prediction is NaN.",
             DroppedRowsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    out = np.full(len(new), np.nan)
-    rows = new.loc[whole] if not whole.all() else new
-    out[whole] = design.fixed_for(rows)[:, result.kept] @ result.beta
-    if random:
-        for term in design.parsed.random:
-            out += _effects(term.name, term.group, design, result, new, new_levels)
+    x = np.full((len(new), len(result.kept)), np.nan)
+    x[whole] = design.fixed_for(new.loc[whole] if not whole.all() else new)[:, result.kept]
+    if not random:
+        return Rows(x, None, new.index)
+    # Looked up in the formula's order, so that the first unseen level named is the first in the formula.
+    found = {t.name: _levels(t.name, t.group, design, result, new, new_levels) for t in design.parsed.random}
+    return Rows(x, tuple(found[r.factor] for r in result.random), new.index)
+
+
+def predictions(rows: Rows, result: EngineFit, *, new_levels: NewLevels) -> Array:
+    """Xβ (+ Σ_k b_k) of the rows, shape (m,)."""
+    out = rows.x @ result.beta if len(result.beta) else np.zeros(len(rows.x))
+    for r, levels in zip(result.random, rows.levels or (), strict=False):
+        unseen = 0.0 if new_levels == "population" else np.nan
+        out = out + np.where(levels >= 0, r.modes[levels, 0], unseen)
     return out
 
 
-def _effects(
+def _levels(
     name: str, group: tuple[str, ...], design: Design, result: EngineFit, new: pd.DataFrame, policy: NewLevels
-) -> Array:
-    """The random effect of each row's level of one factor."""
+) -> NDArray[np.intp]:
+    """Where each row's level of one factor stands among the fit's; -1 where nowhere."""
     for column in group:
         if column not in new.columns:
             raise FormulaError(f"The new data lack the grouping column {column!r}; add it, or predict(random=False).")
     fitted = next(r for r in result.random if r.factor == name)
-    modes = dict(zip(fitted.levels, fitted.modes[:, 0], strict=True))
+    position = {level: i for i, level in enumerate(fitted.levels)}
     missing = new[list(group)].isna().any(axis=1).to_numpy()
-    effects = np.full(len(new), np.nan)
+    found = np.full(len(new), -1, dtype=np.intp)
     if not missing.all():
         term = next(t for t in design.parsed.random if t.name == name)
         factor = grouping_factor(term, new.loc[~missing])
-        effects[~missing] = np.array([modes.get(level, np.nan) for level in factor.levels])[factor.codes]
-    unseen = np.isnan(effects)
+        found[~missing] = np.array([position.get(level, -1) for level in factor.levels], dtype=np.intp)[factor.codes]
+    unseen = found < 0
     if unseen.any() and policy == "error":
         first = int(np.argmax(unseen))
         level = ":".join(str(v) for v in new[list(group)].iloc[first])
@@ -68,6 +105,4 @@ def _effects(
             f"Row {shown(new.index[first])} has level {level!r} of {name!r}, which the fit has not seen; pass "
             "new_levels='population' to predict it at the population mean, or 'nan'."
         )
-    if policy == "population":
-        effects[unseen] = 0.0
-    return effects
+    return found

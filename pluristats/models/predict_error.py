@@ -1,0 +1,92 @@
+"""How far a prediction may be from what it predicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pluristats.engine.result import Array
+from pluristats.models.equations import Equations
+from pluristats.models.predict import NewLevels, Rows, predictions
+from pluristats.models.tables import check_level, degrees_of_freedom
+
+if TYPE_CHECKING:
+    from pluristats.models.fit import LmerFit
+
+IntervalKind = Literal["confidence", "prediction"]
+# Cells of Ω_M⁻¹ held at a time.
+_CELLS = 5_000_000
+
+
+def prediction_table(
+    fit: LmerFit, rows: Rows, *, new_levels: NewLevels, interval: IntervalKind | None, conf_level: float
+) -> pd.DataFrame:
+    """One row a prediction: estimate, std_error, df and the interval; see :meth:`LmerFit.predict`."""
+    check_level(conf_level)
+    if interval not in (None, "confidence", "prediction"):
+        raise ValueError(f"interval is 'confidence', 'prediction' or None, not {interval!r}.")
+    estimate = predictions(rows, fit.result, new_levels=new_levels)
+    if rows.levels is None:
+        variance = np.einsum("ij,jk,ik->i", rows.x, fit.result.vcov, rows.x)
+        added = sum(float(r.covariance[0, 0]) for r in fit.result.random)
+    else:
+        variance, added = error_variance(fit.equations, rows), 0.0
+    variance[np.isnan(estimate)] = np.nan
+    df = np.full(len(estimate), np.inf)
+    if rows.levels is None and interval != "prediction":
+        known = ~np.isnan(estimate)
+        df[known] = degrees_of_freedom(fit, None, rows.x[known])
+    table = pd.DataFrame({"estimate": estimate, "std_error": np.sqrt(variance), "df": df}, index=rows.index)
+    if interval is None:
+        return table
+    if interval == "prediction":
+        half = stats.norm.ppf(0.5 + conf_level / 2) * np.sqrt(variance + added + fit.sigma**2)
+        return table.assign(pred_low=estimate - half, pred_high=estimate + half)
+    half = stats.t.ppf(0.5 + conf_level / 2, df) * table["std_error"]
+    return table.assign(conf_low=estimate - half, conf_high=estimate + half)
+
+
+def error_variance(eq: Equations, rows: Rows) -> Array:
+    """Var(x'β̂ + z'b̂ - x'β - z'b) = σ² (x'Cx - 2 x'F'Λz + z'ΛΩ_M⁻¹Λz) + Σ_unseen σ_k², shape (m,).
+
+    By the mixed-model equations (:mod:`pluristats.models.equations`), with theta and σ taken as known (Henderson 1975,
+    Biometrics 31). An unseen level's own deviation from the population adds its variance.
+    """
+    assert rows.levels is not None
+    starts = [s.start for s in eq.pr.slices]
+    out = np.einsum("ij,jk,ik->i", rows.x, eq.vcov / eq.sigma**2, rows.x)
+    for start, theta, levels in zip(starts, eq.theta, rows.levels, strict=True):
+        known = levels >= 0
+        out[known] -= 2.0 * theta * np.einsum("ij,ij->i", eq.f[start + levels[known]], rows.x[known])
+        out[~known] += theta**2
+    return eq.sigma**2 * (out + _random_part(eq, rows.levels))
+
+
+def _random_part(eq: Equations, levels: tuple[np.ndarray, ...]) -> Array:
+    """z'ΛΩ_M⁻¹Λz of each row, from columns of Ω_M⁻¹ as many at a time as memory affords."""
+    q = len(eq.pr.counts)
+    # Position among all levels; -1 for unseen.
+    at = [np.where(level >= 0, s.start + level, -1) for s, level in zip(eq.pr.slices, levels, strict=True)]
+    lam = eq.pr.spread(eq.theta)
+    needed = np.unique(np.concatenate(at)) if len(at[0]) else np.zeros(0, dtype=np.intp)
+    needed = needed[needed >= 0]
+    out = np.zeros(len(at[0]))
+    step = max(1, _CELLS // q)
+    with eq.threads():
+        for start in range(0, len(needed), step):
+            columns = needed[start : start + step]
+            right = np.zeros((q, len(columns)))
+            right[columns, np.arange(len(columns))] = lam[columns]
+            part = lam[:, None] * eq.at.omega_m.solve(right)
+            for right_at in at:
+                place = np.searchsorted(columns, right_at)
+                rows = np.flatnonzero(
+                    (place < len(columns)) & (columns[np.minimum(place, len(columns) - 1)] == right_at)
+                )
+                for left_at in at:
+                    both = rows[left_at[rows] >= 0]
+                    out[both] += part[left_at[both], place[both]]
+    return out
