@@ -39,7 +39,7 @@ def at(prob: Problem, rho: Array, *, reml: bool) -> Evaluation:
 @given(prob=problems(), reml=st.booleans(), data=st.data())
 @settings(max_examples=60, deadline=4000)
 def test_deviance_is_that_of_the_marginal_likelihood(prob: Problem, reml: bool, data: st.DataObject) -> None:
-    factors = native._in_theta_order(prob).factors
+    factors = native.in_theta_order(prob).factors
     theta = np.array(
         data.draw(st.lists(st.sampled_from([0.0, 0.1, 1.0, 3.0, 50.0]), min_size=(k := len(factors)), max_size=k))
     )
@@ -145,5 +145,5 @@ def test_sparse_contingency_gives_the_same() -> None:
     y = RNG.normal(size=88)
     prob = model(y, np.ones((88, 1)), a, b)
     assert native.deviance(prob, np.array([0.6, 0.9]), reml=True) == pytest.approx(
-        deviance(y, prob.x, native._in_theta_order(prob).factors, [0.6, 0.9], reml=True), rel=1e-10
+        deviance(y, prob.x, native.in_theta_order(prob).factors, [0.6, 0.9], reml=True), rel=1e-10
     )
