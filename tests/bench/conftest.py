@@ -5,6 +5,7 @@ Run by ``make bench``; the files are named ``bench_*.py``, so that plain ``pytes
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
@@ -47,18 +48,31 @@ def release(release_path: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def race(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
-    """``race(model, engine, fit, rounds=…)`` times ``fit()``, which gives a log-likelihood.
+    """``race(model, engine, fit, rounds=…)`` times ``fit()``, which gives a log-likelihood (NaN where there is none).
 
-    That is compared with what the engines before it reached: nobody wins by stopping early.
+    That is compared with what the engines before it reached: nobody wins by stopping early. ``times`` is how often the
+    work was done in one call, so that seconds are of one; ``seconds`` were measured elsewhere (in R).
     """
     timed = request.config.stash[TIMED]
 
-    def run(model: str, engine: str, fit: Callable[[], float], *, rounds: int, warmup: int = 1) -> None:
+    def run(
+        model: str,
+        engine: str,
+        fit: Callable[[], float],
+        *,
+        rounds: int,
+        warmup: int = 1,
+        times: int = 1,
+        seconds: float | None = None,
+    ) -> None:
+        if seconds is not None:
+            timed.append(Timed(model, engine, float("nan"), seconds, rounds))
+            return
         loglik = benchmark.pedantic(fit, rounds=rounds, iterations=1, warmup_rounds=warmup)
         benchmark.extra_info.update(model=model, engine=engine, loglik=loglik)
-        timed.append(Timed(model, engine, loglik, benchmark.stats.stats.median, rounds))
+        timed.append(Timed(model, engine, loglik, benchmark.stats.stats.median / times, rounds))
         for other in timed:
-            if other.model == model:
+            if other.model == model and not math.isnan(loglik):
                 assert loglik == pytest.approx(other.loglik, rel=1e-6), f"{engine} and {other.engine} disagree"
 
     return run
@@ -108,4 +122,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         write(f"  {'engine':34} {'median s':>10} {'rounds':>6} {'x native':>9}  log-likelihood")
         for t in entries:
             ratio = "" if native is None else f"{t.seconds / native:.2f}"
-            write(f"  {t.engine:34} {t.seconds:10.3f} {t.rounds:6d} {ratio:>9}  {t.loglik:.6f}")
+            loglik = "" if math.isnan(t.loglik) else f"{t.loglik:.6f}"
+            write(f"  {t.engine:34} {t.seconds:10.4f} {t.rounds:6d} {ratio:>9}  {loglik}")
