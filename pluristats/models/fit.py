@@ -16,6 +16,7 @@ from pluristats.engine.result import Array
 from pluristats.errors import UnsupportedError
 from pluristats.models import predict, tables
 from pluristats.models.bootstrap import Bootstrap, Kind, bootstrap
+from pluristats.models.diagnostics import Diagnostics, diagnose
 from pluristats.models.display import summary_html, summary_text
 from pluristats.models.estimates import Estimates, freeze
 from pluristats.models.influence import Influence, influence
@@ -239,6 +240,11 @@ class LmerFit(Estimates):
         if not np.isfinite(values).all() or (values < 0).any():
             raise ValueError("theta must be finite and not negative.")
         return native.deviance_at(self.equations.pr, values, reml=self.reml)
+
+    def diagnostics(self) -> Diagnostics:
+        """Shape and spread of residuals and random effects; see :func:`pluristats.models.diagnostics.diagnose`."""
+        self._random_intercepts_only("Diagnosis of residuals")
+        return diagnose(self)
 
     # --- refits -------------------------------------------------------------------------------------------------
 
