@@ -34,6 +34,7 @@ _EXPORTS = {
     "lmer": "pluristats.models",
     "load_study": "pluristats.study",
     "open_study": "pluristats.study",
+    "power": "pluristats.models",
     "reproduction_ledger": "pluristats.analysis",
     "rq1": "pluristats.analysis",
     "rq2": "pluristats.analysis",

@@ -76,8 +76,7 @@ class Bootstrap:
     def replicates(self) -> pd.DataFrame:
         """One row a replicate and parameter: replicate, effect, group, term, estimate, status."""
         m = len(self.parameters)
-        names = self.parameters.drop(columns="estimate")
-        table = pd.concat([names] * self.n, ignore_index=True) if self.n else names.iloc[:0]
+        table = pd.concat([self.parameters.drop(columns="estimate")] * self.n, ignore_index=True)
         table.insert(0, "replicate", np.repeat(np.arange(self.n), m))
         return table.assign(estimate=self.estimates.ravel(), status=np.repeat(np.array(self.status, dtype=object), m))
 
@@ -254,9 +253,15 @@ def _gathered(fit: LmerFit, refits: list[Refit | FitError], words: str, seed: in
         row[p : p + k] = refit.theta * refit.sigma
         row[-1] = refit.sigma
     estimates.setflags(write=False)
-    fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": list(fit.terms), "estimate": fit.result.beta})
-    random = fit.tidy("ran_pars").assign(effect="ran_pars")[list(fixed)]
-    parameters = pd.concat([fixed, random], ignore_index=True)
+    random = fit.tidy("ran_pars")
+    parameters = pd.DataFrame(
+        {
+            "effect": ["fixed"] * p + ["ran_pars"] * len(random),
+            "group": [None] * p + random["group"].tolist(),
+            "term": [*fit.terms, *random["term"]],
+            "estimate": np.r_[fit.result.beta, random["estimate"]],
+        }
+    )
     result = Bootstrap(words, seed, parameters, estimates, tuple(status), tuple(reasons.most_common()))
     _warn(result)
     return result

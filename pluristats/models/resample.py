@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.engine.result import Factor, Problem
+from pluristats.formula import shown
 
 if TYPE_CHECKING:
     from pluristats.models.fit import LmerFit
@@ -104,7 +105,7 @@ def clusters_of(fit: LmerFit, by: str | pd.Series) -> tuple[NDArray[np.intp], tu
         if by.isna().any():
             raise ValueError(
                 f"The column {by.name!r} is missing in {int(by.isna().sum())} of the fit's rows, the first with index "
-                f"{by.index[by.isna()][0]!r}; give every row a cluster."
+                f"{shown(by.index[by.isna()][0])}; give every row a cluster."
             )
         codes, levels = pd.factorize(by, sort=False)
         return codes.astype(np.intp), tuple(levels.tolist())
