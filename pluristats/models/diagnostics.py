@@ -32,7 +32,8 @@ class Diagnostics:
         there is; ``fitted_outside``: rows fitted beyond these.
     groups
         One row a level: ``group``, ``level``, ``n``, ``mean``, ``sd``, ``skewness``, ``excess_kurtosis`` of its
-        residuals, ``share_low``, ``share_high`` of its responses. NaN where a level has too few rows, or all of them are equal.
+        residuals, ``share_low``, ``share_high`` of its responses. NaN where a level has too few rows, or all of
+        them are equal.
     qq
         One row a level, sorted within each factor: ``group``, ``level``, ``theoretical``, ``sample``, for a
         quantile-quantile plot of standardised conditional modes.

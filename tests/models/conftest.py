@@ -8,6 +8,9 @@ import pytest
 
 import pluristats as ps
 from pluristats.models import LmerFit
+from tests.engine.conftest import lme4
+
+__all__ = ["lme4"]
 
 
 @pytest.fixture(scope="session")

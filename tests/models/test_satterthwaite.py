@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
 import pluristats as ps
-from pluristats.errors import ConvergenceWarning, SingularFitWarning
+from pluristats.errors import ConvergenceWarning, SingularFitWarning, UnsupportedError
 from pluristats.models import LmerFit
 from pluristats.models.satterthwaite import satterthwaite_df
 from tests.engine.dense import covariance
@@ -126,7 +128,8 @@ def test_balanced_groups_are_a_t_test_of_their_means(groups: int, size: int, see
     x = rng.normal(size=g.size)
     x -= pd.Series(x).groupby(g).transform("mean").to_numpy()
     y = 2.0 * rng.normal(size=groups)[g] + 3 * np.arange(groups)[g] + rng.normal(size=g.size)
-    fit = ps.lmer("y ~ x + (1|g)", pd.DataFrame({"y": y, "x": x, "g": g}))
+    fit = lmer("y ~ x + (1|g)", pd.DataFrame({"y": y, "x": x, "g": g}), reml=True)
+    assume(not fit.singular)
     tidy = fit.tidy()
     np.testing.assert_allclose(tidy["df"], [groups - 1, groups * (size - 1) - 1], rtol=1e-4)
     means = pd.Series(y).groupby(g).mean()
@@ -151,8 +154,6 @@ def test_a_component_at_zero_is_as_if_left_out() -> None:
 
 def test_no_optimum_no_degrees(fit: LmerFit) -> None:
     """Where the likelihood curves upwards there is no variance of the variances."""
-    from dataclasses import replace
-
     away = replace(fit, result=replace(fit.result, theta=np.array([40.0, 0.02])))
     with pytest.warns(ConvergenceWarning, match="not at a proper optimum.*df='wald'"):
         tidy = away.tidy()
@@ -173,3 +174,32 @@ def test_average_information_is_near(fit: LmerFit, monkeypatch: pytest.MonkeyPat
 
 def design(fit: LmerFit) -> dict[str, np.ndarray]:
     return dict(zip(fit.terms[1:], fit.problem.x[:, 1:].T, strict=True))
+
+
+def test_whichever_engine(table: pd.DataFrame) -> None:
+    """The degrees of freedom are those of the estimates, to the precision that an engine finds them."""
+    formula = "y ~ x + age + hard + (1|person) + (1|item)"
+    ours, theirs = (ps.lmer(formula, table, engine=engine) for engine in ("native", "statsmodels"))
+    np.testing.assert_allclose(theirs.tidy()["df"], ours.tidy()["df"], rtol=1e-3)
+
+
+@pytest.mark.r
+def test_random_slopes_are_wald_and_say_so(lme4: ModuleType) -> None:
+    fit = ps.lmer("reaction ~ days + (days|subject)", small_frame("sleepstudy"), engine="lme4")
+    assert np.isinf(fit.tidy()["df"]).all()
+    pd.testing.assert_frame_equal(fit.tidy(), fit.tidy(df="wald"))
+    assert "p (Wald)" in fit.summary() and "Satterthwaite" not in fit.summary()
+    with pytest.raises(UnsupportedError, match=r"random intercepts only.*df='wald', or lmerTest in R"):
+        fit.tidy(df="satterthwaite")
+    with pytest.raises(UnsupportedError, match="random intercepts only"):
+        fit.confint()
+    half = 1.959963984540054 * fit.tidy().std_error
+    mean = fit.predict(pd.DataFrame({"days": [0.0]}), random=False, interval="confidence")
+    assert mean.conf_high[0] - mean.estimate[0] == pytest.approx(half[0])
+
+
+def test_summary_says_which(fit: LmerFit) -> None:
+    header = next(line for line in fit.summary().splitlines() if line.lstrip().startswith("Term"))
+    assert header.split()[-4:] == ["t", "df", "p", "(Satterthwaite)"]
+    for row in fit.tidy().itertuples():
+        assert f"{row.statistic:.3f} {row.df:.1f}" in " ".join(fit.summary().split())
