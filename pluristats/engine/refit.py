@@ -20,19 +20,16 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import linalg
 
 from pluristats.engine import native
-from pluristats.engine.crossproducts import Columns, Crossproducts, contingency, ordinary_residual, standardise, sums
+from pluristats.engine.crossproducts import Columns, Crossproducts, ordinary_residual, standardise, sums
+from pluristats.engine.downdate import CANCELLED, cho_solve, fewer_columns, fewer_rows, level_sums
 from pluristats.engine.profiled import Evaluation, Projected, project
 from pluristats.engine.result import Array, Factor, Problem
 from pluristats.engine.threads import one_blas_thread
 from pluristats.errors import FitError
 
-# Share of a sum of squares that must be left after a subtraction.
-_CANCELLED = 0.01
-# Share of a column's squared length that removed rows must leave orthogonal to the columns before it.
-_DEPENDENT = 1e-6
 # The response's rounding, relative to its length.
 _ROUNDING = 100 * np.finfo(float).eps
 
@@ -180,7 +177,7 @@ class Refitter:
         if len(inside) < len(asked) or not self._separable or not np.isin(self._intercept, inside).all():
             part = standardise(self.problem.x[:, asked])
             return Refitter._of_columns(self.problem, replace(part, kept=asked[part.kept]), reml=self.reml)
-        cp = _fewer_columns(self.cp, inside)
+        cp = fewer_columns(self.cp, inside)
         square = np.ix_(inside, inside)
         held = self.columns
         part = Columns(held.kept[inside], held.back[square], held.gram[square], held.basis, held.inner[:, inside])
@@ -220,13 +217,13 @@ class Refitter:
             raise FitError("The response holds non-finite values; remove or impute those rows first.")
         held = self.columns
         xy = (y @ held.basis) @ held.inner
-        g = _cho_solve(self.pr.root, xy.T).T
+        g = cho_solve(self.pr.root, xy.T).T
         total = np.einsum("mi,mi->m", y, y)
         rest = total - np.einsum("mp,mp->m", g, xy)
         return [
             self._from_rows(y[i])
-            if rest[i] < _CANCELLED * total[i] or total[i] == 0.0
-            else self._residual_products(g[i], rest[i], [_sums(f, y[i]) for f in self.problem.factors])
+            if rest[i] < CANCELLED * total[i] or total[i] == 0.0
+            else self._residual_products(g[i], rest[i], [level_sums(f, y[i]) for f in self.problem.factors])
             for i in range(len(y))
         ]
 
@@ -241,7 +238,7 @@ class Refitter:
         scale = float(np.sqrt(e @ e / len(e)))
         if scale <= _ROUNDING * np.sqrt(y @ y / len(y)):
             return replace(self.cp, yy=0.0)
-        zy = tuple(_sums(f, e) / scale for f in self.problem.factors)
+        zy = tuple(level_sums(f, e) / scale for f in self.problem.factors)
         return replace(self.cp, offset=offset, y_scale=scale, yy=float(self.cp.n), zy=zy)
 
     def _one(self, cp: Crossproducts, start: Array | None, errors: bool) -> Refit:
@@ -278,28 +275,8 @@ class Refitter:
         """Cross-products without some rows; None where a difference would lose digits."""
         if not self._separable:
             return None  # near-collinear columns: which of them are dependent is for the rows to say
-        old, factors = self.cp, self.problem.factors
-        x = self.columns.basis[rows] @ self.columns.inner
-        y = self._residual[rows]
-        gone = tuple(Factor(f.name, f.codes[rows], f.levels) for f in factors)
-        counts = tuple(c - np.bincount(f.codes, minlength=f.q) for c, f in zip(old.counts, gone, strict=True))
-        n = old.n - len(rows)
-        _refuse_levels(gone, counts, n)
-        if n <= old.p:
-            raise FitError(f"{n} rows cannot determine {old.p} fixed effects; use fewer columns or more rows.")
-        xx = old.xx - x.T @ x
-        root, failed = linalg.lapack.dpotrf(xx, lower=1) if old.p else (xx, 0)
-        if failed or (np.diag(root) ** 2 <= _DEPENDENT * np.diag(old.xx)).any():
-            return None
-        g = _cho_solve(root, -x.T @ y)
-        yy = old.yy - float(y @ y) - float(g @ (-x.T @ y))
-        if yy < _CANCELLED * old.yy:
-            return None
-        zx = tuple(a - _matrix_sums(f, x) for a, f in zip(old.zx, gone, strict=True))
-        zy = tuple(a - _sums(f, y) - zxk @ g for a, f, zxk in zip(old.zy, gone, zx, strict=True))
-        zz = {(k, j): table - contingency(gone[k], gone[j]) for (k, j), table in old.zz.items()}
-        offset = old.offset + old.y_scale * (old.back @ g)
-        return replace(old, n=n, offset=offset, xx=xx, yy=yy, zx=zx, zy=zy, counts=counts, zz=zz)
+        gone = tuple(Factor(f.name, f.codes[rows], f.levels) for f in self.problem.factors)
+        return fewer_rows(self.cp, gone, self.columns.basis[rows] @ self.columns.inner, self._residual[rows])
 
     # --- estimates ----------------------------------------------------------------------------------------------
 
@@ -332,31 +309,6 @@ def _unit_errors(cp: Crossproducts, pr: Projected, ev: Evaluation) -> Array:
     return np.sqrt(np.einsum("ji,ji->i", outer, core @ outer))
 
 
-def _fewer_columns(cp: Crossproducts, inside: NDArray[np.intp]) -> Crossproducts:
-    """Cross-products of some of the columns, the response's residual growing by what the others explained."""
-    out = np.setdiff1d(np.arange(cp.p), inside)
-    square = np.ix_(inside, inside)
-    # Without the intercept, whose row of `back` is the only one off the diagonal, g = offset * scale.
-    r = np.zeros(cp.p)
-    r[out] = cp.offset[out] / np.diag(cp.back)[out]
-    root = linalg.cholesky(cp.xx[square], lower=True, check_finite=False) if len(inside) else np.zeros((0, 0))
-    r[inside] = -_cho_solve(root, cp.xx[np.ix_(inside, out)] @ r[out])
-    scale = float(np.sqrt((cp.y_scale**2 * cp.yy + r @ cp.xx @ r) / cp.n))
-    offset = cp.offset - cp.back @ r
-    return replace(
-        cp,
-        kept=cp.kept[inside],
-        back=cp.back[square],
-        offset=offset[inside],
-        y_scale=scale,
-        xx=cp.xx[square],
-        xy=np.zeros(len(inside)),
-        yy=float(cp.n),
-        zx=tuple(a[:, inside] for a in cp.zx),
-        zy=tuple((cp.y_scale * a + zx @ r) / scale for a, zx in zip(cp.zy, cp.zx, strict=True)),
-    )
-
-
 def _without(problem: Problem, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Problem:
     """A problem without some rows, and with some columns; levels without rows are gone."""
     stay = np.setdiff1d(np.arange(len(problem.y)), rows)
@@ -366,34 +318,6 @@ def _without(problem: Problem, rows: NDArray[np.intp], columns: NDArray[np.intp]
         factors.append(Factor(f.name, codes.astype(np.intp), tuple(f.levels[i] for i in present)))
     names = tuple(problem.x_names[j] for j in columns)
     return Problem(problem.y[stay], problem.x[np.ix_(stay, columns)], names, tuple(factors))
-
-
-def _refuse_levels(factors: tuple[Factor, ...], counts: tuple[Array, ...], n: int) -> None:
-    """Refuse what :func:`pluristats.engine.native.check` refuses of factors."""
-    for f, c in zip(factors, counts, strict=True):
-        left = int((c > 0).sum())
-        if left < 2:
-            raise FitError(f"Grouping factor {f.name!r} has only one level; leave out (1|{f.name}).")
-        if left >= n:
-            raise FitError(
-                f"Grouping factor {f.name!r} has as many levels as there are rows ({n}): its variance cannot be "
-                f"told from the residual; leave out (1|{f.name})."
-            )
-
-
-def _sums(factor: Factor, y: Array) -> Array:
-    """Z'y."""
-    return np.bincount(factor.codes, weights=y, minlength=factor.q).astype(float)
-
-
-def _matrix_sums(factor: Factor, x: Array) -> Array:
-    """Z'X of a few rows, shape (q, p)."""
-    z = sparse.csr_array((np.ones(len(x)), (factor.codes, np.arange(len(x)))), shape=(factor.q, len(x)))
-    return z @ x
-
-
-def _cho_solve(root: Array, right: Array) -> Array:
-    return linalg.cho_solve((root, True), right, check_finite=False) if len(root) else right
 
 
 def _solve_transposed(root: Array, right: Array) -> Array:
