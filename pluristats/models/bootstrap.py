@@ -25,7 +25,7 @@ from pluristats.models.simulate import Recipe, recipe, streams
 if TYPE_CHECKING:
     from pluristats.models.fit import LmerFit
 
-Kind = str | Sequence[str] | pd.Series
+Kind = str | pd.Series | Sequence[str | pd.Series]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +170,9 @@ def bootstrap(
         ``"parametric"``: responses y* = Xβ + Σ_k Z_k b_k + ε with new effects, as :func:`simulate` gives for the same
         seed (lme4's ``bootMer``). A grouping factor's name, such as ``"annotator"``: whole levels with replacement.
         Several names, or ``"both"`` for the two that a fit has: each is resampled by itself and a row comes as often
-        as the product of its levels' draws (the pigeonhole bootstrap; Owen 2007). A column of the data (a Series):
-        its values as clusters. ``"rows"``: single rows. Drawn twice, a level is two levels of the refit.
+        as the product of its levels' draws (the pigeonhole bootstrap; Owen 2007). In place of a name, a column of the
+        data (a Series): its values are the clusters. ``"rows"``: single rows. A level drawn twice is two levels of the
+        refit.
     seed
         The i-th replicate depends on ``seed`` and i only, not on ``n_jobs``.
     n_jobs
@@ -218,22 +219,21 @@ def _job(fit: LmerFit, problem: Problem, kind: Kind) -> tuple[_Job, str]:
 
 def _clusters(fit: LmerFit, kind: Kind) -> tuple[list[NDArray[np.intp]], str]:
     """Codes of the cluster variables that ``kind`` names."""
-    if isinstance(kind, pd.Series):
-        return [clusters_of(fit, kind)[0]], str(kind.name)
     if isinstance(kind, str) and kind == "rows":
         return [], kind
-    names = [kind] if isinstance(kind, str) else list(kind)
+    named: list[str | pd.Series] = [kind] if isinstance(kind, str | pd.Series) else list(kind)
     known = [f.name for f in fit.problem.factors]
-    if names == ["both"] and "both" not in known:
+    if isinstance(kind, str) and kind == "both" and "both" not in known:
         if len(known) != 2:
             raise ValueError(
                 f"kind='both' needs a fit with two grouping factors, this one has {', '.join(known)}; name the ones to "
                 "resample, such as kind=['annotator', 'prompt']."
             )
-        names = known
-    if not names:
+        named = [*known]
+    if not named:
         raise ValueError("kind names no grouping factor; name one, or use 'rows' to resample single rows.")
-    return [clusters_of(fit, name)[0] for name in names], " + ".join(names)
+    words = [name if isinstance(name, str) else str(name.name) for name in named]
+    return [clusters_of(fit, name)[0] for name in named], " + ".join(words)
 
 
 def _gathered(fit: LmerFit, refits: list[Refit | FitError], words: str, seed: int) -> Bootstrap:

@@ -85,11 +85,15 @@ def _lies_within(factor: Factor, cluster: NDArray[np.intp]) -> bool:
 
 def _relabelled(factor: Factor, rows: NDArray[np.intp], copies: Sequence[NDArray[np.intp]]) -> Factor:
     """The factor on these rows, every copy a level of its own, levels without rows gone."""
-    codes = factor.codes[rows]
+    codes = _compact(factor.codes[rows])
     for copy in copies:
-        codes = codes * (int(copy.max()) + 1) + copy
-    there = np.bincount(codes) > 0
-    return Factor(factor.name, (np.cumsum(there) - 1)[codes], tuple(range(int(there.sum()))))
+        codes = _compact(codes * (int(copy.max()) + 1) + copy)
+    return Factor(factor.name, codes, tuple(range(int(codes.max()) + 1)))
+
+
+def _compact(codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Codes 0 … q-1 in the same order, q being how many there are."""
+    return (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
 
 
 def clusters_of(fit: LmerFit, by: str | pd.Series) -> tuple[NDArray[np.intp], tuple[object, ...]]:

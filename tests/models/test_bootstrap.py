@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,6 +85,24 @@ def test_levels_within_a_resampled_cluster_become_new_too(mixed: LmerFit, table:
     for i, row in enumerate(found.estimates):
         drawn = copies(table, "person", rng_of(4, i).integers(0, 10, 10))
         fresh = quiet("y ~ mood*x + log(hard + 9) + (1|person) + (1|person:item)", drawn, reml=True)
+        np.testing.assert_allclose(row, estimates(fresh), atol=2e-4)
+
+
+def test_levels_within_two_resampled_clusters(mixed: LmerFit, table: pd.DataFrame) -> None:
+    """A person's cells drawn again, and again with the person: each draw is a cell of its own."""
+    cell = pd.Series([f"{p}:{i}" for p, i in zip(table.person, table.item, strict=True)], table.index, name="cell")
+    found = mixed.bootstrap(4, kind=["person", cell], seed=4)
+    assert found.kind == "person + cell"
+    for i, row in enumerate(found.estimates):
+        rng = rng_of(4, i)
+        drawn = copies(table.assign(cell=cell), "person", rng.integers(0, 10, 10))
+        order = pd.DataFrame({"cell": pd.unique(cell)}).reset_index()
+        draws = rng.integers(0, 80, 80)
+        drawn = pd.concat(
+            [drawn[drawn.cell == order.cell[d]].assign(cell=f"{order.cell[d]} {k}") for k, d in enumerate(draws)],
+            ignore_index=True,
+        )
+        fresh = quiet("y ~ mood*x + log(hard + 9) + (1|person) + (1|person:cell)", drawn, reml=True)
         np.testing.assert_allclose(row, estimates(fresh), atol=2e-4)
 
 
@@ -247,6 +268,35 @@ def test_a_fit_of_rows_with_gaps_takes_columns_of_the_data(table: pd.DataFrame) 
     np.testing.assert_array_equal(by_name.estimates, by_column.estimates)
 
 
+BOOT_MER = """
+suppressMessages(library(lme4))
+table <- read.csv(commandArgs(TRUE)[1], stringsAsFactors = TRUE)
+fit <- lmer(y ~ x + age + hard + (1 | person) + (1 | item), table, REML = TRUE)
+everything <- function(m) c(fixef(m), as.data.frame(VarCorr(m))$sdcor)
+boot <- suppressMessages(bootMer(fit, everything, nsim = 400, seed = 1, use.u = FALSE))
+write.table(boot$t, commandArgs(TRUE)[2], sep = ",", row.names = FALSE, col.names = FALSE)
+"""
+
+
+@pytest.mark.r
+@pytest.mark.slow
+def test_the_distribution_is_that_of_bootmer(table: pd.DataFrame, tmp_path: Path) -> None:
+    """400 replicates of lme4's bootMer and 2,000 of ours: Kolmogorov-Smirnov of each parameter."""
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not on the path")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "boot.R").write_text(BOOT_MER)
+    files = [str(tmp_path / name) for name in ("boot.R", "table.csv", "boot.csv")]
+    done = subprocess.run(["Rscript", "--vanilla", *files], capture_output=True, text=True, timeout=300, check=False)
+    if "there is no package called" in done.stderr:
+        pytest.skip("R has no lme4")
+    assert done.returncode == 0, done.stderr
+    theirs = np.loadtxt(tmp_path / "boot.csv", delimiter=",")
+    ours = ps.lmer(FORMULA, table).bootstrap(2000, seed=1).estimates
+    assert theirs.shape == (400, 7) and ours.shape == (2000, 7)
+    assert all(stats.ks_2samp(a, b).pvalue > 1e-3 for a, b in zip(theirs.T, ours.T, strict=True))
+
+
 @pytest.mark.slow
 def test_coverage_of_the_intervals() -> None:
     """Of 120 studies' 90 % intervals for a mean, cluster and parametric, about nine in ten hold the truth."""
@@ -264,7 +314,7 @@ def test_coverage_of_the_intervals() -> None:
 
 
 @pytest.mark.release
-def test_the_release(release_path: object) -> None:
+def test_the_release(release_path: Path) -> None:
     """Three replicates of the all-features model are fresh fits."""
     study = ps.load_study(str(release_path))
     with pytest.warns(RankDeficientWarning):
