@@ -140,7 +140,7 @@ def columns_inside(terms: Sequence[FixedTerm], data: pd.DataFrame) -> list[str]:
 def refuse_infinite(frame: pd.DataFrame) -> None:
     """Refuse infinite numbers by column and row."""
     plain = all(isinstance(dtype, np.dtype | pd.CategoricalDtype) for dtype in frame.dtypes)
-    if plain and np.isfinite(frame.select_dtypes("floating").to_numpy().sum()):
+    if plain and np.isfinite(frame.select_dtypes(include=[np.floating]).to_numpy().sum()):
         return  # one sum sees them all; integers have none
     for name in frame.columns:
         if _is_number(frame[name]) and frame[name].dtype.kind != "c":
