@@ -83,7 +83,8 @@ def deviance(problem: Problem, theta: Array, *, reml: bool = True) -> float:
 def deviance_at(pr: Projected, theta: Array, *, reml: bool) -> float:
     """:func:`deviance` of cross-products at hand."""
     try:
-        return evaluate(pr, theta, reml=reml).deviance
+        with one_blas_thread(unless=len(pr.counts) > _SMALL):
+            return evaluate(pr, theta, reml=reml).deviance
     except np.linalg.LinAlgError as error:
         raise FitError(f"The deviance cannot be computed at theta = {theta.tolist()}: {error}.") from error
 
