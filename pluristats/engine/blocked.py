@@ -88,6 +88,17 @@ class LevelBlocks:
         values = part if isinstance(part, np.ndarray) else part.data
         return float(np.sum(values**2))
 
+    def row_norms(self, k: int, j: int) -> Array:
+        """Squared length of each row of Z_k'Z_j, shape (q_k,), for any k and j."""
+        if k == j:
+            counts = self.counts if k == 0 else np.diag(self.rest)[self.slices[k - 1]]
+            return counts**2
+        low, high = min(k, j), max(k, j)
+        t = self.slices[high - 1]
+        part = self.cross[:, t] if low == 0 else self.rest[self.slices[low - 1], t]
+        squares = part**2 if isinstance(part, np.ndarray) else part.power(2)
+        return np.asarray(squares.sum(axis=1 if k == low else 0)).ravel()
+
     def right_multiply(self, half: Array, k: int, j: int) -> Array:
         """Half (p, q_k) times Z_k'Z_j for k <= j, shape (p, q_j)."""
         if j == 0:

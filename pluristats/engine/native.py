@@ -121,16 +121,33 @@ def optimise(pr: Projected, *, reml: bool, start: Array | None = None) -> Optimu
 
 
 def moment_start(pr: Projected) -> Array:
-    """Starting theta by the method of moments (MINQUE(0); Searle, Casella & McCulloch 1992, section 11.3).
+    """Starting theta by the method of moments on sums of squares between groups (Henderson 1953, method 1).
 
-    Formula: solve E y'MZ_kZ_k'My = σ²(tr Z_k'MZ_k + Σ_l theta_l² ‖Z_k'MZ_l‖²_F), k = 1…K, together with
-    E y'My = σ²(n - p + Σ_l theta_l² tr Z_l'MZ_l). Estimates that are not positive start where a component hardly
-    matters instead.
+    Formula: with w_i = 1/(rows of level i), solve Σ_i w_i (Z_k'My)_i² = σ²(Σ_i w_i (Z_k'MZ_k)_ii
+    + Σ_l theta_l² Σ_i w_i ‖(Z_k'MZ_l)_i.‖²), k = 1…K, together with y'My = σ²(n - p + Σ_l theta_l² tr Z_l'MZ_l).
+    Without the weights the few largest groups would decide. Estimates that are not positive start where a component
+    hardly matters instead.
     """
     if not pr.slices:
         return np.zeros(0)
-    right = np.array([*(pr.zmy[s] @ pr.zmy[s] for s in pr.slices), pr.ymy])
-    components = np.linalg.lstsq(pr.moments(reml=True), right, rcond=None)[0]
+    k_all = len(pr.slices)
+    system, right = np.zeros((k_all + 1, k_all + 1)), np.zeros(k_all + 1)
+    for k, s in enumerate(pr.slices):
+        present = pr.counts[s] > 0  # a level whose rows were taken out stays, empty
+        weights, half = np.where(present, 1.0 / np.maximum(pr.counts[s], 1.0), 0.0), pr.xz[:, s]
+        right[k] = weights @ pr.zmy[s] ** 2
+        system[k, -1] = present.sum() - np.sum(weights * half**2)
+        system[-1, k] = pr.counts[s].sum() - np.sum(half**2)
+        weighted = (half * weights) @ half.T
+        for j, t in enumerate(pr.slices):
+            other = pr.xz[:, t]
+            low, high = min(k, j), max(k, j)
+            through = pr.blocks.right_multiply(pr.xz[:, pr.slices[low]] * (weights if k == low else 1.0), low, high)
+            mixed = through * (pr.xz[:, pr.slices[high]] * (weights if k != low else 1.0))
+            system[k, j] = weights @ pr.blocks.row_norms(k, j) - 2.0 * mixed.sum()
+            system[k, j] += np.sum(weighted * (other @ other.T))
+    right[-1], system[-1, -1] = pr.ymy, pr.n - pr.p
+    components = np.linalg.lstsq(system, right, rcond=None)[0]
     residual = components[-1] if components[-1] > 0 else pr.ymy / (pr.n - pr.p)
     small = np.array([(s.stop - s.start) / pr.n for s in pr.slices])
     return np.sqrt(np.maximum(components[:-1] / residual, small))

@@ -122,3 +122,28 @@ def test_many_levels_take_the_average_information_to_the_same_optimum(monkeypatc
     assert average.loglik == pytest.approx(exact.loglik, rel=1e-12)
     np.testing.assert_allclose(average.theta, exact.theta, rtol=1e-5)
     assert average.optimizer.status == "converged"
+
+
+@pytest.mark.parametrize("sizes", [(12,), (12, 7), (12, 7, 4)])
+def test_moment_start_solves_the_expected_sums_of_squares_between_groups(sizes: tuple[int, ...]) -> None:
+    """Against the same equations with Z and M written out."""
+    rng = np.random.default_rng(0)
+    n = 80
+    codes = [np.r_[np.arange(q), rng.integers(0, q, n - q)] for q in sizes]
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, 2))])
+    y = rng.normal(size=n) + sum(3 * rng.normal(size=q)[c] for q, c in zip(sizes, codes, strict=True))
+    m = np.eye(n) - x @ np.linalg.solve(x.T @ x, x.T)
+    z = [np.eye(q)[c] for q, c in zip(sizes, codes, strict=True)]
+    k_all = len(z)
+    system, right = np.zeros((k_all + 1, k_all + 1)), np.zeros(k_all + 1)
+    for k, zk in enumerate(z):
+        weights = 1.0 / zk.sum(axis=0)
+        right[k] = weights @ (zk.T @ m @ y) ** 2
+        system[k, -1], system[-1, k] = weights @ np.diag(zk.T @ m @ zk), np.trace(zk.T @ m @ zk)
+        for j, zj in enumerate(z):
+            system[k, j] = weights @ np.sum((zk.T @ m @ zj) ** 2, axis=1)
+    right[-1], system[-1, -1] = y @ m @ y, n - 3
+    expected = np.linalg.solve(system, right)
+    assert (expected > 0).all()
+    start = native.moment_start(native.projected(model(y, x, *codes)))
+    np.testing.assert_allclose(start**2, expected[:-1] / expected[-1], rtol=1e-8)
