@@ -94,7 +94,3 @@ class ComparisonWarning(PluristatsWarning):
 
 class SelectionWarning(PluristatsWarning):
     """Standard errors or p-values ignore that the same data selected the model."""
-
-
-class SimulatedDataWarning(PluristatsWarning):
-    """The numbers come from simulated data."""

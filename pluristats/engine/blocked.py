@@ -79,32 +79,32 @@ class LevelBlocks:
         first, rest = b[: len(self.counts)], b[len(self.counts) :]
         return np.concatenate([self.counts * first + self.cross @ rest, self.cross.T @ first + self.rest @ rest])
 
-    def norm(self, k: int, j: int) -> float:
-        """‖Z_k'Z_j‖²_F for k <= j."""
-        if j == 0:
-            return float(self.counts @ self.counts)
+    def block(self, k: int, j: int) -> Array | sparse.csr_array:
+        """Z_k'Z_j for different factors k and j, shape (q_k, q_j)."""
+        if k > j:
+            return self.block(j, k).T
         t = self.slices[j - 1]
-        part = self.cross[:, t] if k == 0 else self.rest[self.slices[k - 1], t]
-        values = part if isinstance(part, np.ndarray) else part.data
-        return float(np.sum(values**2))
+        return self.cross[:, t] if k == 0 else self.rest[self.slices[k - 1], t]
+
+    def diagonal(self, k: int) -> Array:
+        """Diagonal of Z_k'Z_k: rows of each level, shape (q_k,)."""
+        return self.counts if k == 0 else np.diag(self.rest)[self.slices[k - 1]]
 
     def row_norms(self, k: int, j: int) -> Array:
-        """Squared length of each row of Z_k'Z_j, shape (q_k,), for any k and j."""
+        """Squared length of each row of Z_k'Z_j, shape (q_k,)."""
         if k == j:
-            counts = self.counts if k == 0 else np.diag(self.rest)[self.slices[k - 1]]
-            return counts**2
-        low, high = min(k, j), max(k, j)
-        t = self.slices[high - 1]
-        part = self.cross[:, t] if low == 0 else self.rest[self.slices[low - 1], t]
+            return self.diagonal(k) ** 2
+        part = self.block(k, j)
         squares = part**2 if isinstance(part, np.ndarray) else part.power(2)
-        return np.asarray(squares.sum(axis=1 if k == low else 0)).ravel()
+        return np.asarray(squares.sum(axis=1)).ravel()
+
+    def norm(self, k: int, j: int) -> float:
+        """‖Z_k'Z_j‖²_F."""
+        return float(self.row_norms(k, j).sum())
 
     def right_multiply(self, half: Array, k: int, j: int) -> Array:
-        """Half (p, q_k) times Z_k'Z_j for k <= j, shape (p, q_j)."""
-        if j == 0:
-            return half * self.counts
-        t = self.slices[j - 1]
-        return half @ self.cross[:, t] if k == 0 else half @ self.rest[self.slices[k - 1], t]
+        """Half (p, q_k) times Z_k'Z_j, shape (p, q_j)."""
+        return half * self.diagonal(k) if k == j else half @ self.block(k, j)
 
     def weighted(self, weights: Array) -> Array:
         """N' diag(weights) N, shape (s, s)."""

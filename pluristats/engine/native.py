@@ -141,10 +141,8 @@ def moment_start(pr: Projected) -> Array:
         weighted = (half * weights) @ half.T
         for j, t in enumerate(pr.slices):
             other = pr.xz[:, t]
-            low, high = min(k, j), max(k, j)
-            through = pr.blocks.right_multiply(pr.xz[:, pr.slices[low]] * (weights if k == low else 1.0), low, high)
-            mixed = through * (pr.xz[:, pr.slices[high]] * (weights if k != low else 1.0))
-            system[k, j] = weights @ pr.blocks.row_norms(k, j) - 2.0 * mixed.sum()
+            through = pr.blocks.right_multiply(half * weights, k, j)
+            system[k, j] = weights @ pr.blocks.row_norms(k, j) - 2.0 * np.sum(through * other)
             system[k, j] += np.sum(weighted * (other @ other.T))
     right[-1], system[-1, -1] = pr.ymy, pr.n - pr.p
     components = np.linalg.lstsq(system, right, rcond=None)[0]
