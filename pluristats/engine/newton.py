@@ -12,6 +12,10 @@ from pluristats.engine.result import Array
 
 # Largest change of log(theta²) in one step: a factor of 20 in a variance ratio.
 _LONGEST_STEP = 3.0
+# A step that should lower the deviance by less, or by less than its rounding, is not worth taking: along a flat
+# direction the gradient alone would stop the search early.
+_LEVEL = 1e-10
+_ROUNDING = 1e-14
 # A component whose derivatives say that it still falls is tried at zero once it is this small.
 _NEAR_ZERO = 0.3
 
@@ -89,9 +93,10 @@ def minimise(
     while len(trace) < max_evaluations and np.isfinite(at.deviance):
         at = _try_zeros(at, look, slope_at_zero, small)
         free = at.theta > 0
-        step, curvature = _newton_direction(at, free)
+        step, curvature, gain = _newton_direction(at, free)
         tolerance = tol * max(1.0, curvature)
-        if np.abs(at.gradient[free]).max(initial=0.0) <= tolerance:
+        level = gain <= max(_LEVEL, _ROUNDING * abs(at.deviance))
+        if level and np.abs(at.gradient[free]).max(initial=0.0) <= tolerance:
             released = [k for k in np.flatnonzero(~free) if slope_at_zero(at, int(k)) < -tol]
             if not released:
                 message, converged = "gradient within tolerance", True
@@ -114,14 +119,14 @@ def minimise(
     return Optimum(at, converged, message, tolerance, len(trace), tuple(trace))
 
 
-def _newton_direction(at: Evaluation, free: np.ndarray) -> tuple[Array, float]:
-    """The Newton step among the free components, and the largest curvature there."""
+def _newton_direction(at: Evaluation, free: np.ndarray) -> tuple[Array, float, float]:
+    """The Newton step among the free components, the largest curvature, and by how much the deviance should fall."""
     if not free.any():
-        return np.zeros(0), 0.0
+        return np.zeros(0), 0.0, 0.0
     values, vectors = np.linalg.eigh(at.hessian[np.ix_(free, free)])
     size = np.maximum(np.abs(values), 1e-8 * max(1.0, np.abs(values).max()))
     along = vectors.T @ at.gradient[free]
-    return -vectors @ (along / size), float(size.max())
+    return -vectors @ (along / size), float(size.max()), 0.5 * float(along @ (along / size))
 
 
 def _line_search(
