@@ -66,9 +66,9 @@ def generate(
     """Write variants of seed prompts at several harm levels, and check them."""
     from pluristats.cli.output import print_json, warnings_on_stderr
     from pluristats.generate import LEVELS, Plan, collect_variants, generate_variants, load_template
-    from pluristats.generate.files import check_place, write_table
     from pluristats.generate.variants import COLUMNS, FIELDS
     from pluristats.llm import ChatClient, Limits, load_prices
+    from pluristats.texts.files import check_place, write_table
 
     answers = store or out.with_suffix(".answers.sqlite")
     _different(Path(seeds), out, answers, *([checks] if checks else []))

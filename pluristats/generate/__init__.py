@@ -11,8 +11,8 @@
 
 from pluristats.generate.checks import Checks, check_variants
 from pluristats.generate.seeds import Seeds, example_seeds, load_air_bench, load_seeds
-from pluristats.generate.templates import Template, load_template
 from pluristats.generate.variants import LEVELS, Plan, Variants, collect_variants, generate_variants
+from pluristats.texts.templates import Template, load_template
 
 __all__ = [
     "LEVELS",

@@ -11,8 +11,8 @@ from typing import Literal
 import pandas as pd
 
 from pluristats.errors import GenerateError, Problem
-from pluristats.generate.files import packaged, read_table
 from pluristats.study.tables import place, show
+from pluristats.texts.files import packaged, read_table
 
 AIR_BENCH = "stanford-crfm/air-bench-2024"
 AIR_BENCH_REVISION = "976d9fbb0f52bce704dcbef5bd7a2652e65f2a21"

@@ -13,10 +13,10 @@ import pandas as pd
 
 from pluristats.errors import GenerateError
 from pluristats.generate.checks import Checks, check_variants
-from pluristats.generate.files import check_place, write_table
 from pluristats.generate.seeds import Seeds
-from pluristats.generate.templates import Template, load_template
 from pluristats.llm import ChatClient, ChatRequest, Completed, Failed, NotAsked, Outcome, Refused, Run
+from pluristats.texts.files import check_place, write_table
+from pluristats.texts.templates import Template, load_template
 
 LEVELS = tuple(i / 10 for i in range(11))
 FIELDS = ("level", "text")
@@ -79,15 +79,14 @@ class Plan:
         return (self._request(text, level) for text in self.seeds.table["text"] for level in self.levels)
 
     def _request(self, text: str, level: float) -> ChatRequest:
-        return ChatRequest(
+        return self.template.request(
             self.model,
-            self.template.messages({"level": level_text(level), "text": text}),
+            {"level": level_text(level), "text": text},
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             seed=self.random_seed,
             sample=self.repetition,
-            template=self.template.identity,
             extra=self.extra,
         )
 

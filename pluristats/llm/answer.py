@@ -123,6 +123,8 @@ def read(content: Any, request: ChatRequest, simulated: bool = False) -> Answer 
         error = error_of(content)
         return Unusable("an error with status 200", words(error), usage, error=error)
     choice = choices[0] if isinstance(choices, list) and choices else None
+    if request.plain and isinstance(choice, dict):
+        choice = _as_chat(choice)
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         return Unusable("JSON without a message", json.dumps(content)[:200], usage)
@@ -155,6 +157,29 @@ def read(content: Any, request: ChatRequest, simulated: bool = False) -> Answer 
         usage=usage,
         logprobs=logprobs,
     )
+
+
+def _as_chat(choice: dict[str, Any]) -> dict[str, Any]:
+    """A choice of ``/completions`` in the form of a chat's; what has not that form stays as it is."""
+    if "text" not in choice:
+        return choice
+    held, entries = choice.get("logprobs"), None
+    if isinstance(held, dict):
+        columns = [held.get(name) for name in ("tokens", "token_logprobs", "top_logprobs")]
+        tokens, chosen, top = (column if isinstance(column, list) else [] for column in columns)
+        tops = [one if isinstance(one, dict) else {} for one in top] or [{} for _ in tokens]
+        entries = [
+            {
+                "token": token,
+                "logprob": logprob,
+                "top_logprobs": [{"token": other, "logprob": value} for other, value in others.items()],
+            }
+            for token, logprob, others in zip(tokens, chosen, tops, strict=False)
+        ]
+    return choice | {
+        "message": {"content": choice["text"], "refusal": None},
+        "logprobs": None if entries is None else {"content": entries},
+    }
 
 
 def error_of(content: Any) -> dict[str, Any]:

@@ -167,6 +167,8 @@ class BatchRunner:
         path, items, size = folder / "requests.jsonl", list[tuple[str, ChatRequest]](), 0
         file = path.open("wb")
         for key, request in needed:
+            if request.plain:
+                raise LLMError("plain completions are not batched; send them with ChatClient.run")
             worst = worst_case(request, len(sent_json(request.body())))
             cost = self.limits.price(request.model).of(worst.prompt, worst.completion, batch=True)
             if self.limits.max_cost is not None and request.most_completion_tokens is None:

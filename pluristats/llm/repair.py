@@ -12,7 +12,7 @@ _ANSWER, _ERROR = 20_000, 1_000
 
 
 def repair(request: ChatRequest, text: str, error: ValueError, number: int) -> ChatRequest:
-    """The request that asks for a better answer.
+    """The request that asks for a better answer; of a plain request, the same again with the next seed.
 
     It is a function of the request, the answer and what is wrong with it, so that a resumed run finds the repairs that
     the store already holds.
@@ -28,6 +28,10 @@ def repair(request: ChatRequest, text: str, error: ValueError, number: int) -> C
     number
         Of this repair, from 1: part of its template's name, so that two repairs with the same words are two requests.
     """
+    if request.plain:
+        # A text to continue has no room for complaints: its model is asked once more, for another draw.
+        seed = None if request.seed is None else request.seed + 1
+        return replace(request, seed=seed, template=f"{_base(request, number)}+repair{number}")
     complaint = (
         f"Your answer does not have the form that was asked for: {describe(error)}\n"
         "Answer again, in full and in that form, without any other text."
@@ -35,8 +39,11 @@ def repair(request: ChatRequest, text: str, error: ValueError, number: int) -> C
     turns = (Message("assistant", text[:_ANSWER]), Message("user", complaint))
     # Of the answers only the last is sent back: a conversation that grows with every repair would cost more each time.
     before = request.messages if number == 1 else request.messages[:-2]
-    template = request.template.removesuffix(f"+repair{number - 1}")
-    return replace(request, messages=(*before, *turns), template=f"{template}+repair{number}")
+    return replace(request, messages=(*before, *turns), template=f"{_base(request, number)}+repair{number}")
+
+
+def _base(request: ChatRequest, number: int) -> str:
+    return request.template.removesuffix(f"+repair{number - 1}")
 
 
 def describe(error: ValueError) -> str:

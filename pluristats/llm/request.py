@@ -14,7 +14,7 @@ from pluristats.llm.jsontext import ascii_json
 
 # Keys of the body that have a field of their own here, so that `extra` cannot say them a second time.
 _OWN = {"model", "messages", "temperature", "top_p", "max_tokens", "seed", "logprobs", "top_logprobs"}
-_OWN |= {"response_format", "stream", "n"}
+_OWN |= {"response_format", "stream", "n", "prompt", "echo"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class ChatRequest:
         Name and version of the prompt template, such as ``"variant/1"``: part of the key, not sent.
     extra
         Further fields of the body, such as ``{"reasoning_effort": "low"}`` or ``{"max_completion_tokens": 500}``.
+    plain
+        The single user message is a text that the model continues as it stands (``/completions``), for models whose
+        chat layout is part of the text; no schema.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class ChatRequest:
     sample: int = 0
     template: str = ""
     extra: Mapping[str, Any] | None = None
+    plain: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", tuple(self.messages))
@@ -83,25 +87,35 @@ class ChatRequest:
             raise LLMError(f"max_tokens is {self.max_tokens}; it must be at least 1")
         if self.top_logprobs is not None and not 0 <= self.top_logprobs <= 20:
             raise LLMError(f"top_logprobs is {self.top_logprobs}; endpoints take 0 to 20")
+        if self.plain and ([message.role for message in self.messages] != ["user"] or self.schema is not None):
+            raise LLMError("a plain request is one user message, the text to continue, and has no schema")
         twice = [name for name in self.extra or () if name in _OWN]
         if twice:
             raise LLMError(f"extra holds {twice[0]!r}, which is a field of the request itself or not supported")
 
     def body(self) -> dict[str, Any]:
         """The JSON object that is sent, nothing else."""
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in self.messages],
-        }
+        body: dict[str, Any] = {"model": self.model}
+        if self.plain:
+            body["prompt"] = self.messages[0].content
+        else:
+            body["messages"] = [{"role": message.role, "content": message.content} for message in self.messages]
         for name in ("temperature", "top_p", "max_tokens", "seed"):
             if (value := getattr(self, name)) is not None:
                 body[name] = value
-        if self.top_logprobs is not None:
+        if self.top_logprobs is not None and self.plain:
+            body["logprobs"] = self.top_logprobs
+        elif self.top_logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
         if self.schema is not None:
             schema = {"name": "answer", "schema": dict(self.schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body | dict(sorted((self.extra or {}).items()))
+
+    @property
+    def path(self) -> str:
+        """Where the body goes, below the endpoint's address."""
+        return "/completions" if self.plain else "/chat/completions"
 
     def key(self, endpoint: str) -> str:
         """SHA-256 (hexadecimal) of the JSON of endpoint, body, sample and template.

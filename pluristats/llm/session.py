@@ -248,7 +248,7 @@ class Session:
         assert task is not None
         self._flying.add(task)
         try:
-            response = await self._transport.chat(body)
+            response = await self._transport.ask(request.path, body)
         except NoResponseError as error:
             return unanswered(error.reason, error.sent)
         finally:

@@ -68,8 +68,8 @@ class Transport:
     async def __aexit__(self, *_: object) -> None:
         await self.sdk.close()
 
-    async def chat(self, body: bytes) -> Response:
-        """Send the JSON of a chat request; the whole exchange keeps within the deadline.
+    async def ask(self, path: str, body: bytes) -> Response:
+        """Send the JSON of a request to a path below the address; the whole exchange keeps within the deadline.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Transport:
         try:
             async with asyncio.timeout(self._deadline):
                 response = await self.sdk.post(
-                    "/chat/completions",
+                    path,
                     cast_to=self._httpx.Response,
                     content=body,
                     options={"headers": {"Content-Type": "application/json"}},

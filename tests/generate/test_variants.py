@@ -7,10 +7,10 @@ import pytest
 import pluristats as ps
 from pluristats.errors import GenerateError, LLMStopped, MissingAnswersWarning
 from pluristats.generate import LEVELS, Plan, collect_variants, generate_variants
-from pluristats.generate.files import read_table
 from pluristats.generate.variants import COLUMNS, level_text
 from pluristats.llm import ChatClient, Endpoint
 from pluristats.llm.simulated import simulated_endpoint, simulated_stats
+from pluristats.texts.files import read_table
 from tests.generate.conftest import HOSTILE, seeds_of
 from tests.llm.endpoint import completion, error, http, serving
 

@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from pluristats.generate import LEVELS, check_variants, example_seeds
-from pluristats.generate.files import read_table
+from pluristats.texts.files import read_table
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""A chat request checked, and its whole answer as the OpenAI API writes it: a function of seed and request body."""
+"""A request checked, and its whole answer as the OpenAI API writes it: a function of seed and request body."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Question:
         SHA-256 of the body's canonical JSON, hexadecimal: the same for the same body, however it was written.
     model, contents, schema, n, most, stop, logprobs, top, temperature
         Of the body; ``most`` is max_tokens, ``contents`` the messages' texts, ``top`` top_logprobs.
+    plain
+        Whether a text is to be continued (``/completions``).
     """
 
     key: str
@@ -52,6 +54,7 @@ class Question:
     logprobs: bool
     top: int
     temperature: float
+    plain: bool = False
 
 
 def key_of(body: object) -> str:
@@ -60,8 +63,8 @@ def key_of(body: object) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def read_question(body: Any) -> Question:
-    """A chat request's fields.
+def read_question(body: Any, plain: bool = False) -> Question:
+    """A request's fields: of a chat, or with ``plain`` of a text to continue.
 
     Raises
     ------
@@ -78,8 +81,8 @@ def read_question(body: Any) -> Question:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequestError("you must provide a model", "model")
-    top = _number(body, "top_logprobs", 0, MOST_TOP, int)
-    asked = bool(body.get("logprobs"))
+    top = _number(body, "logprobs" if plain else "top_logprobs", 0, MOST_TOP, int)
+    asked = top is not None if plain else bool(body.get("logprobs"))
     if top is not None and not asked:
         raise BadRequestError("top_logprobs needs logprobs to be true", "top_logprobs")
     most = _number(body, "max_completion_tokens", 1, math.inf, int)
@@ -87,14 +90,15 @@ def read_question(body: Any) -> Question:
     return Question(
         key=key_of(body),
         model=model,
-        contents=_contents(body.get("messages")),
-        schema=_schema(body.get("response_format")),
+        contents=(_plain(body.get("prompt")),) if plain else _contents(body.get("messages")),
+        schema=None if plain else _schema(body.get("response_format")),
         n=int(_number(body, "n", 1, MOST_CHOICES, int) or 1),
         most=most if most is not None else _number(body, "max_tokens", 1, math.inf, int),
         stop=_stop(body.get("stop")),
         logprobs=asked,
         top=top or 0,
         temperature=1.0 if temperature is None else temperature,
+        plain=plain,
     )
 
 
@@ -137,6 +141,29 @@ def complete(question: Question, seed: int) -> dict[str, Any]:
     }
 
 
+def as_plain(completion: dict[str, Any]) -> dict[str, Any]:
+    """A chat completion, as it is or spoiled, in the form of ``/completions``."""
+
+    def choice(one: dict[str, Any]) -> dict[str, Any]:
+        message, held = one["message"], one["logprobs"]
+        entries = held["content"] if held else []
+        columns = {
+            "tokens": [entry["token"] for entry in entries],
+            "token_logprobs": [entry["logprob"] for entry in entries],
+            "top_logprobs": [{top["token"]: top["logprob"] for top in e["top_logprobs"]} for e in entries],
+        }
+        return {
+            "index": one["index"],
+            # A text that is continued has no place for a refusal but itself.
+            "text": message["content"] if message["refusal"] is None else message["refusal"],
+            "logprobs": columns if held else None,
+            "finish_reason": one["finish_reason"],
+        }
+
+    names = {"id": completion["id"].replace("chatcmpl", "cmpl"), "object": "text_completion"}
+    return completion | names | {"choices": [choice(one) for one in completion["choices"]]}
+
+
 def fingerprint(seed: int) -> str:
     """What marks every answer as simulated, and by which answers and seed."""
     return f"simulated-{VERSION}-seed-{seed}"
@@ -156,6 +183,12 @@ def _tokens(question: Question, prompt: Prompt, seed: int, chance: Random) -> tu
             f"the simulated endpoint cannot follow the JSON schema: {error}", "response_format"
         ) from None
     return cut(tokens_of(parts), question.most, question.stop)
+
+
+def _plain(prompt: Any) -> str:
+    if not isinstance(prompt, str):
+        raise BadRequestError("prompt is no text; only one text is simulated", "prompt")
+    return prompt
 
 
 def _contents(messages: Any) -> tuple[str, ...]:

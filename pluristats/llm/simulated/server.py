@@ -15,7 +15,14 @@ from typing import Any
 
 from pluristats.errors import LLMError
 from pluristats.llm.simulated.batches import Batches
-from pluristats.llm.simulated.completion import BadRequestError, Question, complete, fingerprint, read_question
+from pluristats.llm.simulated.completion import (
+    BadRequestError,
+    Question,
+    as_plain,
+    complete,
+    fingerprint,
+    read_question,
+)
 from pluristats.llm.simulated.embedding import embed
 from pluristats.llm.simulated.faults import STATUS
 from pluristats.llm.simulated.settings import Settings
@@ -88,8 +95,9 @@ class Endpoint:
     async def _serve(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = request.path.removeprefix("/v1").strip("/")
         try:
-            if (request.method, path) == ("POST", "chat/completions"):
-                await self._chat(request, reader, writer)
+            if request.method == "POST" and path in ("chat/completions", "completions"):
+                question = read_question(_json(request.body), plain=path == "completions")
+                await self._complete(question, request, reader, writer)
                 return
             response = self._other(request, path)
         except BadRequestError as error:
@@ -107,9 +115,10 @@ class Endpoint:
             return self.batches.respond(request, path)
         return error_response(404, f"there is no {request.method} {request.path[:200]}")
 
-    async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _complete(
+        self, question: Question, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         arrived = time.monotonic()
-        question = read_question(_json(request.body))
         tally, settings = self.tally, self.settings
         attempt = tally.came(question.key)
         fault = settings.faults.fault(settings.seed, question.key, attempt, tally.requests)
@@ -140,9 +149,11 @@ class Endpoint:
             return refused(fault, self.settings.retry_after)
         completion = complete(question, self.settings.seed)
         self.tally.went(question.key, fault, completion["usage"])
-        if fault is None:
-            return json_response(completion)
-        return spoiled_body(fault, spoiled_message(fault, completion))
+        if fault is not None:
+            completion = spoiled_message(fault, completion)
+        if question.plain:
+            completion = as_plain(completion)
+        return json_response(completion) if fault is None else spoiled_body(fault, completion)
 
     async def _wait(self, question: Question, attempt: int, arrived: float) -> None:
         delay = self.settings.latency

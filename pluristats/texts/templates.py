@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from pluristats.errors import GenerateError
-from pluristats.generate.files import packaged
-from pluristats.llm import Message
+from pluristats.llm import ChatRequest, Message
+from pluristats.texts.files import packaged
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*/[0-9]+")
-_ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.M)
+_ROLE = re.compile(r"^\[(system|user|assistant|prompt)\]$", re.M)
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "prompt"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Template:
     sha256
         Of the file's text (UTF-8, lines ended by a line feed): what tells an edited template that kept its version.
     turns
-        Role and text of each message; ``{level}`` stands for the field level.
+        Role and text of each message; ``{level}`` stands for the field level. A single turn of role ``prompt`` is
+        the whole text that a model continues, as models with a literal layout of their own want it.
     """
 
     name: str
@@ -51,14 +52,38 @@ class Template:
         values
             By field.
         """
-        return tuple(Message(role, _FIELD.sub(lambda field: values[field[1]], text)) for role, text in self.turns)
+        return tuple(
+            Message("user" if role == "prompt" else role, _FIELD.sub(lambda field: values[field[1]], text))
+            for role, text in self.turns
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a text to continue and no conversation (`ChatRequest.plain`)."""
+        return self.turns[0][0] == "prompt"
+
+    def request(self, model: str, values: Mapping[str, str], **settings: Any) -> ChatRequest:
+        """The question that the filled-in template asks a model.
+
+        Parameters
+        ----------
+        model
+            As the endpoint knows it.
+        values
+            By field.
+        settings
+            Of `ChatRequest`: ``temperature``, ``max_tokens``, ….
+        """
+        return ChatRequest(model, self.messages(values), template=self.identity, plain=self.plain, **settings)
 
 
 def load_template(name: str | Path, fields: Iterable[str]) -> Template:
     """Template by name from ``generation/``, or from a text file.
 
     The first line is the template's name and version, ``variant/1``. Then each message stands below a line
-    ``[system]``, ``[user]`` or ``[assistant]``. ``{field}`` is filled in; every other brace is text.
+    ``[system]``, ``[user]`` or ``[assistant]``. ``{field}`` is filled in; every other brace is text. Below a single
+    line ``[prompt]`` stands a text that the model continues, kept to its last line feed: for models whose layout
+    (``<|system|>`` …) is part of the text, at endpoints that serve ``/completions``.
 
     Parameters
     ----------
@@ -90,7 +115,13 @@ def parse_template(text: str, place: str, fields: Iterable[str]) -> Template:
     before, *parts = _ROLE.split(rest)
     if before.strip() or not parts:
         raise GenerateError(f"template {place}, line 2: a line [system] or [user] must open the first message")
-    turns = tuple((cast(Role, role), part.strip("\n")) for role, part in zip(parts[::2], parts[1::2], strict=True))
+    roles, texts = parts[::2], parts[1::2]
+    if "prompt" in roles and len(roles) > 1:
+        raise GenerateError(f"template {place}: [prompt] stands alone; a conversation has [system] and [user]")
+    turns = tuple(
+        (cast(Role, role), text.removeprefix("\n") if role == "prompt" else text.strip("\n"))
+        for role, text in zip(roles, texts, strict=True)
+    )
     found, wanted = set(_FIELD.findall(rest)), set(fields)
     for field in sorted(found ^ wanted):
         problem = "is missing" if field in wanted else "is no field of this template"

@@ -8,9 +8,9 @@ import pytest
 
 from pluristats.errors import GenerateError
 from pluristats.generate import Plan, load_template
-from pluristats.generate.templates import parse_template
 from pluristats.generate.variants import FIELDS
 from pluristats.llm.simulated.kinds import read_prompt
+from pluristats.texts.templates import parse_template
 from tests.conftest import ROOT
 from tests.generate.conftest import HOSTILE, seeds_of
 
@@ -94,3 +94,13 @@ def test_unknown_templates_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"v/1\n[user]\n\xe9")
     with pytest.raises(GenerateError, match="not UTF-8"):
         load_template(tmp_path / "latin.txt", FIELDS)
+
+
+def test_a_text_to_continue_is_kept_to_its_last_line_feed() -> None:
+    template = parse_template("mine/1\n[prompt]\n<|user|>\n{text}\n\n<|assistant|>\n", "here", ("text",))
+    request = template.request("m", {"text": "{text}\n"}, max_tokens=5)
+    assert template.plain and request.plain and request.template == template.identity
+    assert request.body() == {"model": "m", "prompt": "<|user|>\n{text}\n\n\n<|assistant|>\n", "max_tokens": 5}
+    with pytest.raises(GenerateError, match="stands alone"):
+        parse_template("mine/1\n[system]\nBe brief.\n[prompt]\n{text}\n", "here", ("text",))
+    assert not load_template("variant", FIELDS).plain

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pluristats.errors import GenerateError
-from pluristats.generate.files import check_place, read_table, write_table
+from pluristats.texts.files import check_place, read_table, write_table
 from tests.generate.conftest import HOSTILE
 
 TABLE = pd.DataFrame(
