@@ -24,6 +24,7 @@ LAYER = {
     "study": 0,
     "texts": 1,
     "models": 1,
+    "extract": 2,
     "generate": 2,
     "lasso": 2,
     "analysis": 3,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from pluristats.errors import GenerateError, Problem
 from pluristats.study.tables import place, show
+from pluristats.texts.cells import read_identifier, read_text_cell
 from pluristats.texts.files import packaged, read_table
 
 AIR_BENCH = "stanford-crfm/air-bench-2024"
@@ -160,8 +160,8 @@ def _seeds(frame: pd.DataFrame, id_column: str, text_column: str, file: str, fir
     ]
     identifiers, texts = [], []
     for i, (identifier, text) in enumerate(zip(frame[id_column], frame[text_column], strict=True), start=first):
-        identifiers.append(_identifier(identifier, place(file, i, id_column), problems))
-        texts.append(_text(text, place(file, i, text_column), problems))
+        identifiers.append(read_identifier(identifier, place(file, i, id_column), problems))
+        texts.append(read_text_cell(text, place(file, i, text_column), problems))
     row_of_text: dict[str, int] = {}
     row_of_id: dict[str, int] = {}
     dropped = []
@@ -196,22 +196,3 @@ def _kinds(values: pd.Series) -> list[str]:
     return (
         sorted({names.get(kind, kind.__name__) for kind in values.dropna().map(type)}) if values.dtype == object else []
     )
-
-
-def _identifier(value: object, where: str, problems: list[Problem]) -> str:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    name = str(value) if whole else value
-    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 200:
-        problems.append(Problem(where, f"{show(value)} is no identifier: a short text without control characters"))
-        return ""
-    return name
-
-
-def _text(value: object, where: str, problems: list[Problem]) -> str:
-    if not isinstance(value, str):
-        problems.append(Problem(where, f"{show(value)} is not a text; a seed is one"))
-    elif not value.strip():
-        problems.append(Problem(where, "the text is empty; take the row out or fill it in"))
-    else:
-        return value
-    return ""

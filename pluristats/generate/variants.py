@@ -14,7 +14,8 @@ import pandas as pd
 from pluristats.errors import GenerateError
 from pluristats.generate.checks import Checks, check_variants
 from pluristats.generate.seeds import Seeds
-from pluristats.llm import ChatClient, ChatRequest, Completed, Failed, NotAsked, Outcome, Refused, Run
+from pluristats.llm import Asker, ChatClient, ChatRequest, Run
+from pluristats.texts.answers import STATUS, answer_cells
 from pluristats.texts.files import check_place, write_table
 from pluristats.texts.templates import Template, load_template
 
@@ -130,7 +131,7 @@ class Variants:
     def counts(self) -> dict[str, int]:
         """Rows by status, every status named."""
         found = self.table["status"].value_counts()
-        return {status: int(found.get(status, 0)) for status in _STATUS.values()}
+        return {status: int(found.get(status, 0)) for status in STATUS.values()}
 
     def checks(self, **settings: Any) -> Checks:
         """`check_variants` of the table."""
@@ -151,7 +152,7 @@ class Variants:
 
 
 def generate_variants(
-    seeds: Seeds, client: ChatClient, *, retry_failed: bool = False, progress: bool = True, **settings: Any
+    seeds: Seeds, client: Asker, *, retry_failed: bool = False, progress: bool = True, **settings: Any
 ) -> Variants:
     """Ask for every seed at every level what the client's store does not hold yet.
 
@@ -160,9 +161,10 @@ def generate_variants(
     seeds
         From `load_seeds` or `load_air_bench`.
     client
-        Its endpoint names the model, its store keeps the answers, its limits hold the budget.
+        Its endpoint names the model, its store keeps the answers, its limits hold the budget. A `BatchRunner` of it
+        asks at half the price.
     retry_failed
-        Ask again what failed for good in an earlier run.
+        Ask again what failed for good in an earlier run (a `ChatClient` only).
     progress
         Show rate, remaining time and spend.
     settings
@@ -177,7 +179,8 @@ def generate_variants(
         there.
     """
     plan = Plan(seeds, client.endpoint.model, **settings)
-    run = client.run(plan, retry_failed=retry_failed, progress=progress, what="variants")
+    again: dict[str, Any] = {"retry_failed": True} if retry_failed else {}
+    run = client.run(plan, progress=progress, what="variants", **again)
     return tabulate(plan, run)
 
 
@@ -193,14 +196,11 @@ def collect_variants(seeds: Seeds, client: ChatClient, **settings: Any) -> Varia
     return tabulate(plan, client.collect(plan))
 
 
-_STATUS = {Completed: "ok", Refused: "refused", Failed: "failed", NotAsked: "not asked"}
-
-
 def tabulate(plan: Plan, run: Run) -> Variants:
     """The outcomes of a plan as `Variants`."""
     template, seeds = plan.template, plan.seeds.table
     # As objects: pandas 3's own text cannot hold half a surrogate pair, which an answer can.
-    answers = pd.DataFrame([_row(outcome) for outcome in run], dtype=object).astype({"simulated": bool})
+    answers = pd.DataFrame([answer_cells(outcome) for outcome in run], dtype=object).astype({"simulated": bool})
     of_seed = seeds.loc[seeds.index.repeat(len(plan.levels))].reset_index(drop=True)
     asked: dict[str, Any] = {
         "seed": of_seed["seed"],
@@ -215,22 +215,6 @@ def tabulate(plan: Plan, run: Run) -> Variants:
     if table["simulated"].any():
         table["simulated"] = True  # what has no answer was asked of the simulated endpoint too
     return Variants(pd.concat([table, of_seed.iloc[:, 2:]], axis="columns"), run)
-
-
-def _row(outcome: Outcome) -> dict[str, Any]:
-    usage = getattr(outcome, "usage", None)
-    return {
-        "text": outcome.text if isinstance(outcome, Completed) else None,
-        "status": _STATUS[type(outcome)],
-        "reason": getattr(outcome, "reason", None),
-        "finish_reason": getattr(outcome, "finish", None),
-        "answered_by": getattr(outcome, "model", None),
-        "fingerprint": getattr(outcome, "fingerprint", None),
-        "simulated": getattr(outcome, "simulated", False),
-        "prompt_tokens": None if usage is None else usage.prompt_tokens,
-        "completion_tokens": None if usage is None else usage.completion_tokens,
-        "key": outcome.key,
-    }
 
 
 def level_text(level: float) -> str:

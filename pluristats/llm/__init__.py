@@ -7,6 +7,7 @@
 64
 """
 
+from pluristats.llm.asker import Asker
 from pluristats.llm.batch import BatchRunner
 from pluristats.llm.client import ChatClient
 from pluristats.llm.endpoint import Endpoint
@@ -20,6 +21,7 @@ from pluristats.llm.store import ResponseStore
 from pluristats.llm.structured import request_schema, validator
 
 __all__ = [
+    "Asker",
     "BatchRunner",
     "ChatClient",
     "ChatRequest",

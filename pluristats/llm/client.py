@@ -98,9 +98,9 @@ class ChatClient:
         keys = [request.key(identity) for request in requests]
         return recount(Run(self.store, identity, keys, Chain(validate, repairs), Counts(), 0))
 
-    def dry_run(self, requests: Iterable[ChatRequest], *, retry_failed: bool = False) -> Estimate:
-        """What `run` would send, cost and take; nothing is sent, no key is needed."""
-        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, retry_failed)
+    def dry_run(self, requests: Iterable[ChatRequest], *, retry_failed: bool = False, batch: bool = False) -> Estimate:
+        """What `run` (or, with ``batch``, `BatchRunner.run`) would send, cost and take; nothing is sent."""
+        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, retry_failed, batch)
 
     def _noting(self, requests: Iterable[ChatRequest], keys: list[str]) -> Iterator[tuple[str, ChatRequest]]:
         for request in requests:

@@ -14,6 +14,8 @@ from pluristats.llm.tokens import estimate, worst_case
 _LATENCY = 2.0
 # Answers of a model in the store from which its means are used.
 _ENOUGH = 20
+# Seconds in which the Batch API answers.
+_BATCH = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,19 @@ class _Means:
 
 
 def estimate_run(
-    requests: Iterable[ChatRequest], endpoint: str, store: ResponseStore, limits: Limits, retry_failed: bool = False
+    requests: Iterable[ChatRequest],
+    endpoint: str,
+    store: ResponseStore,
+    limits: Limits,
+    retry_failed: bool = False,
+    batch: bool = False,
 ) -> Estimate:
     """Look every request up in the store and add up those that it lacks.
 
     Rule: with at least 20 answers of a model in the store, prompt tokens are their mean tokens a byte of request, an
     answer's tokens their mean (at most ``max_tokens``), its seconds their mean; otherwise a quarter of the bytes,
     ``max_tokens`` (or 500) and 2 s. Duration = max(calls × seconds / concurrency, calls and tokens over their limits a
-    minute).
+    minute), or 24 hours by the Batch API, at its price.
     """
     seen: set[bytes] = set()
     means: dict[str, _Means | None] = {}
@@ -110,9 +117,9 @@ def estimate_run(
         prompt, completion = prompt + asked, completion + answer
         latency += _LATENCY if mean is None else mean.seconds
         price = limits.prices.get(request.model)
-        cost = None if price is None or cost is None else cost + price.of(asked, answer)
+        cost = None if price is None or cost is None else cost + price.of(asked, answer, batch)
         fixed = price is not None and bound is not None
-        worst = worst + price.of(most.prompt, most.completion) if fixed and price and worst is not None else None
+        worst = worst + price.of(most.prompt, most.completion, batch) if fixed and price and worst is not None else None
     seconds = max(
         latency / limits.concurrency,
         60.0 * calls / (limits.requests_per_minute or float("inf")),
@@ -124,6 +131,9 @@ def estimate_run(
         if known and len(known) == len(means)
         else "Reckoned as a token every 4 bytes of request, max_tokens (or 500) an answer and 2 s a call."
     )
+    if batch:
+        rule += " By the Batch API, which takes up to 24 hours."
+        seconds = _BATCH if calls else 0.0
     return Estimate(given, len(seen), stored, failed, calls, prompt, completion, cost, worst, seconds, rule)
 
 

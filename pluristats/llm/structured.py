@@ -76,7 +76,7 @@ def validator(model: type[T]) -> Callable[[str], T]:
 
     def validate(text: str) -> T:
         problem: ValueError | None = None
-        for content in _jsons(text):
+        for content in jsons(text):
             try:
                 return model.model_validate(content)
             except ValueError as error:
@@ -86,8 +86,8 @@ def validator(model: type[T]) -> Callable[[str], T]:
     return validate
 
 
-def _jsons(text: str) -> Iterator[Any]:
-    """Every JSON object or list that the text may mean: all of it, fenced blocks, first bracket to last."""
+def jsons(text: str) -> Iterator[Any]:
+    """Every JSON object or list that a text may mean: all of it, fenced blocks, first bracket to last."""
     candidates = [text, *re.findall(r"```(?:json)?\s*\n(.*?)```", text, re.S)]
     candidates += [text[text.find(a) : text.rfind(b) + 1] for a, b in ("{}", "[]")]
     for candidate in candidates:

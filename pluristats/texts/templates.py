@@ -77,7 +77,7 @@ class Template:
         return ChatRequest(model, self.messages(values), template=self.identity, plain=self.plain, **settings)
 
 
-def load_template(name: str | Path, fields: Iterable[str]) -> Template:
+def load_template(name: str | Path, fields: Iterable[str], optional: Iterable[str] = ()) -> Template:
     """Template by name from ``generation/``, or from a text file.
 
     The first line is the template's name and version, ``variant/1``. Then each message stands below a line
@@ -91,6 +91,8 @@ def load_template(name: str | Path, fields: Iterable[str]) -> Template:
         Such as ``"variant"``, or the path of a file (a `Path`, or text that ends in ``.txt``).
     fields
         What it must have, each at least once, and nothing else.
+    optional
+        What it may have besides.
 
     Raises
     ------
@@ -103,10 +105,10 @@ def load_template(name: str | Path, fields: Iterable[str]) -> Template:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise GenerateError(f"template {path}: cannot be read ({reason}); give a text file") from None
-    return parse_template(text, str(path), fields)
+    return parse_template(text, str(path), fields, optional)
 
 
-def parse_template(text: str, place: str, fields: Iterable[str]) -> Template:
+def parse_template(text: str, place: str, fields: Iterable[str], optional: Iterable[str] = ()) -> Template:
     """Template from its text; ``place`` is what messages call it. See `load_template`."""
     text = "\n".join(text.splitlines()) + "\n"
     head, _, rest = text.partition("\n")
@@ -122,11 +124,11 @@ def parse_template(text: str, place: str, fields: Iterable[str]) -> Template:
         (cast(Role, role), text.removeprefix("\n") if role == "prompt" else text.strip("\n"))
         for role, text in zip(roles, texts, strict=True)
     )
-    found, wanted = set(_FIELD.findall(rest)), set(fields)
-    for field in sorted(found ^ wanted):
+    found, wanted, known = set(_FIELD.findall(rest)), list(fields), [*fields, *optional]
+    for field in sorted((set(wanted) - found) | (found - set(known))):
         problem = "is missing" if field in wanted else "is no field of this template"
         raise GenerateError(
-            f"template {place}: {{{field}}} {problem}; its fields are {', '.join(f'{{{name}}}' for name in fields)}"
+            f"template {place}: {{{field}}} {problem}; its fields are {', '.join(f'{{{name}}}' for name in known)}"
         )
     return Template(head.strip(), hashlib.sha256(text.encode()).hexdigest(), turns)
 

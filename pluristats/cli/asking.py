@@ -1,0 +1,186 @@
+"""What the commands that ask language models have in common: options, endpoint, store, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pluristats.errors import GenerateError
+
+if TYPE_CHECKING:
+    from pluristats.llm import Asker, ChatClient, Endpoint, Estimate, Limits, ResponseStore
+
+Model = Annotated[str, typer.Option("--model", help="Model, as the endpoint knows it.")]
+BaseUrl = Annotated[
+    str,
+    typer.Option("--base-url", help="OpenAI-compatible address, such as https://api.openai.com/v1.", metavar="URL"),
+]
+Simulated = Annotated[bool, typer.Option("--simulated", help="Ask the embedded endpoint, whose answers are made up.")]
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", help="Where answers are kept; OUT with .answers.sqlite by default.", metavar="FILE"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be sent and cost; send nothing.")]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with the store; --no-resume refuses one with answers.")
+]
+Collect = Annotated[bool, typer.Option("--collect", help="Write what the store holds; send nothing.")]
+Batch = Annotated[bool, typer.Option("--batch", help="Ask by the Batch API: half the price, within 24 hours.")]
+BatchEvery = Annotated[float, typer.Option("--batch-every", help="Seconds between looks at batches.")]
+Prices = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", help="YAML of prices a million tokens: 'MODEL: {input: 2.5, output: 10}'.", metavar="FILE"
+    ),
+]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Hard budget of everything in the store.")]
+MaxRequests = Annotated[int | None, typer.Option("--max-requests", help="The same in requests.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", help="Requests in flight at once.")]
+RequestsPerMinute = Annotated[float | None, typer.Option("--requests-per-minute", help="Rate limit.")]
+TokensPerMinute = Annotated[float | None, typer.Option("--tokens-per-minute", help="Rate limit.")]
+Temperature = Annotated[float | None, typer.Option("--temperature", help="The endpoint's own by default.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the endpoint's random numbers.")]
+KeyVariable = Annotated[str, typer.Option("--key-variable", help="Environment variable of the API key.")]
+NoKey = Annotated[bool, typer.Option("--no-key", help="The endpoint asks for no key.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that hold something else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Whom to ask, where answers are kept, and what may be spent.
+
+    Parameters
+    ----------
+    endpoint, store, limits
+        Of the client.
+    batch, batch_every
+        Ask by the Batch API, and how often to look.
+    """
+
+    endpoint: Endpoint
+    store: ResponseStore
+    limits: Limits
+    batch: bool
+    batch_every: float
+
+    def client(self, model: str = "", base_url: str = "") -> ChatClient:
+        """A client of the endpoint, or of another model or address beside it."""
+        from dataclasses import replace
+
+        from pluristats.llm import ChatClient
+
+        changed: dict[str, Any] = {"model": model} if model else {}
+        changed |= {"base_url": base_url, "name": ""} if base_url else {}
+        return ChatClient(replace(self.endpoint, **changed), self.store, self.limits)
+
+    def asker(self, model: str = "", base_url: str = "") -> Asker:
+        """What sends requests: the client, or its batches."""
+        from pluristats.llm import BatchRunner
+
+        client = self.client(model, base_url)
+        return BatchRunner(client, every=self.batch_every) if self.batch else client
+
+
+@contextmanager
+def asking(
+    answers: Path,
+    *,
+    base_url: str,
+    model: str,
+    simulated: bool,
+    seed: int,
+    key_variable: str,
+    no_key: bool,
+    resume: bool,
+    silent: bool,
+    limits: Limits,
+    batch: bool,
+    batch_every: float,
+) -> Iterator[Asking]:
+    """Open the store, start the embedded endpoint where it is wanted, and give what asks."""
+    if not resume and answers.exists():
+        raise GenerateError(f"{answers} holds an earlier run's answers; leave --no-resume out, or name another --store")
+    endpoint = _simulated(seed, model, silent) if simulated else _given(base_url, model, key_variable, no_key)
+    with _opened(answers, may_make=not silent) as kept, endpoint as known:
+        yield Asking(known, kept, limits, batch, 0.2 if simulated else batch_every)
+
+
+def limits_of(
+    concurrency: int,
+    requests_per_minute: float | None,
+    tokens_per_minute: float | None,
+    max_cost: float | None,
+    max_requests: int | None,
+    prices: Path | None,
+) -> Limits:
+    """Limits from the options of the same names."""
+    from pluristats.llm import Limits, load_prices
+
+    return Limits(
+        concurrency=concurrency,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_cost=max_cost,
+        max_requests=max_requests,
+        prices=load_prices(prices) if prices else {},
+    )
+
+
+def different(**paths: Path | None) -> None:
+    """Refuse two options that name one file."""
+    seen: dict[Path, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        if (other := seen.setdefault(path.resolve(), name)) != name:
+            raise GenerateError(f"{other} and {name} must be different files; both are {path}")
+
+
+def say_estimates(estimates: dict[str, Estimate], as_json: bool) -> None:
+    """Print what a dry run found, one estimate a kind of question."""
+    from pluristats.cli.output import print_json
+
+    if as_json:
+        print_json({name: vars(estimate) for name, estimate in estimates.items()})
+        return
+    for name, estimate in estimates.items():
+        print(f"dry run, nothing is sent: {name}: {estimate}")
+
+
+@contextmanager
+def _given(base_url: str, model: str, key_variable: str, no_key: bool) -> Iterator[Endpoint]:
+    from pluristats.llm import Endpoint
+
+    if not base_url or not model:
+        raise GenerateError("say whom to ask with --base-url and --model, or try it with --simulated")
+    yield Endpoint(base_url, model, key_variable=key_variable, no_key=no_key)
+
+
+@contextmanager
+def _simulated(seed: int, model: str, silent: bool) -> Iterator[Endpoint]:
+    """The embedded endpoint, under one name whatever its port; where nothing is sent, the name alone."""
+    from pluristats.llm import Endpoint
+    from pluristats.llm.simulated import simulated_endpoint
+
+    with nullcontext("http://127.0.0.1:9/v1") if silent else simulated_endpoint(seed) as url:
+        yield Endpoint(url, model or "simulated", no_key=True, name=f"simulated, seed {seed}")
+
+
+@contextmanager
+def _opened(path: Path, may_make: bool) -> Iterator[ResponseStore]:
+    """The store; where there is none and none may be made, an empty one that is gone afterwards."""
+    from pluristats.llm import ResponseStore
+
+    if may_make or path.exists():
+        with ResponseStore(path) as store:
+            yield store
+    else:
+        with TemporaryDirectory() as folder, ResponseStore(Path(folder) / "empty.sqlite") as store:
+            yield store
