@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import typer
 from pluristats.errors import GenerateError
 
 if TYPE_CHECKING:
-    from pluristats.llm import Asker, ChatClient, Endpoint, Estimate, Limits, ResponseStore
+    from pluristats.llm import Asker, ChatClient, Endpoint, Estimate, Limits, ResponseStore, Run
 
 Model = Annotated[str, typer.Option("--model", help="Model, as the endpoint knows it.")]
 BaseUrl = Annotated[
@@ -143,7 +143,7 @@ def different(**paths: Path | None) -> None:
             raise GenerateError(f"{other} and {name} must be different files; both are {path}")
 
 
-def say_estimates(estimates: dict[str, Estimate], as_json: bool) -> None:
+def say_estimates(estimates: Mapping[Any, Estimate], as_json: bool) -> None:
     """Print what a dry run found, one estimate a kind of question."""
     from pluristats.cli.output import print_json
 
@@ -152,6 +152,22 @@ def say_estimates(estimates: dict[str, Estimate], as_json: bool) -> None:
         return
     for name, estimate in estimates.items():
         print(f"dry run, nothing is sent: {name}: {estimate}")
+
+
+def spend(*runs: Run) -> dict[str, Any]:
+    """What runs sent and cost in all."""
+    names = ("sent", "prompt_tokens", "completion_tokens", "cost")
+    return {name: sum(getattr(run.counts, name) for run in runs) for name in names}
+
+
+def say_spend(spent: dict[str, Any], priced: bool, answers: Path) -> str:
+    """The same as one line."""
+    from pluristats.cli.output import printable
+
+    cost = f"cost {spent['cost']:,.4g}" if priced else "cost not known (no --prices)"
+    tokens = f"{spent['prompt_tokens']:,} + {spent['completion_tokens']:,} tokens"
+    kept = f"answers are kept in {printable(str(answers))}"
+    return f"this run sent {spent['sent']:,} requests, {tokens}, {cost}; {kept}"
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def _tell(
 ) -> None:
     from pluristats.cli.output import print_json, print_table, printable
 
-    counts = variants.run.counts
+    spent = asking.spend(variants.run)
     if as_json:
         print_json(
             {
@@ -126,10 +126,8 @@ def _tell(
                 "seeds": len(seeds),
                 "seeds_left_out": seeds.dropped,
                 "variants": variants.counts(),
-                "sent": counts.sent,
-                "prompt_tokens": counts.prompt_tokens,
-                "completion_tokens": counts.completion_tokens,
-                "cost": counts.cost if priced else None,
+                **spent,
+                "cost": spent["cost"] if priced else None,
                 "checks": checked.counts(),
                 "warnings": told,
             }
@@ -141,11 +139,7 @@ def _tell(
     print(printable(f"{len(variants.table):,} rows of {len(seeds):,} seeds written to {out}: {by_status}"))
     if len(seeds.dropped):
         print(f"{len(seeds.dropped):,} seeds with the text of an earlier one were left out")
-    cost = f"cost {counts.cost:,.4g}" if priced else "cost not known (no --prices)"
-    print(
-        f"this run sent {counts.sent:,} requests, {counts.prompt_tokens:,} + {counts.completion_tokens:,} tokens, "
-        f"{cost}; answers are kept in {printable(str(answers))}"
-    )
+    print(asking.say_spend(spent, priced, answers))
     print_table(checked.counts()[["check", "flagged", "checked", "share"]])
 
 

@@ -9,6 +9,8 @@
 
 from pluristats.extract.pool import FeatureTable, feature_table
 from pluristats.extract.prompts import Prompts, load_prompts, prompts_of
+from pluristats.extract.recipe import Recipe, Taken, collect, dry_run, take
+from pluristats.extract.tree_files import load_trees, write_trees
 from pluristats.extract.tree_plan import TreePlan, load_tree_template
 from pluristats.extract.trees import ExtractedTrees, collect_trees, extract_trees
 from pluristats.extract.values import ExtractedValues, ValuePlan, collect_values, extract_values, read_items
@@ -18,15 +20,22 @@ __all__ = [
     "ExtractedValues",
     "FeatureTable",
     "Prompts",
+    "Recipe",
+    "Taken",
     "TreePlan",
     "ValuePlan",
+    "collect",
     "collect_trees",
     "collect_values",
+    "dry_run",
     "extract_trees",
     "extract_values",
     "feature_table",
     "load_prompts",
     "load_tree_template",
+    "load_trees",
     "prompts_of",
     "read_items",
+    "take",
+    "write_trees",
 ]
