@@ -115,7 +115,8 @@ def load_air_bench(
         import datasets
     except ImportError:
         raise GenerateError(
-            "AIR-Bench from the hub needs the package datasets (pip install datasets); or give the path of a copy"
+            "AIR-Bench from the hub needs the package datasets (pip install 'pluristats[hub]'); or give the path of "
+            "a copy"
         ) from None
     try:
         loaded = datasets.load_dataset(AIR_BENCH, "default", split="test", revision=revision)
