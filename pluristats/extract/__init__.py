@@ -10,6 +10,7 @@
 from pluristats.extract.pool import FeatureTable, feature_table
 from pluristats.extract.prompts import Prompts, load_prompts, prompts_of
 from pluristats.extract.recipe import Recipe, Taken, collect, dry_run, take
+from pluristats.extract.summary import feature_summary
 from pluristats.extract.tree_files import load_trees, write_trees
 from pluristats.extract.tree_plan import TreePlan, load_tree_template
 from pluristats.extract.trees import ExtractedTrees, collect_trees, extract_trees
@@ -30,6 +31,7 @@ __all__ = [
     "dry_run",
     "extract_trees",
     "extract_values",
+    "feature_summary",
     "feature_table",
     "load_prompts",
     "load_tree_template",

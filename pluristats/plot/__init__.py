@@ -14,6 +14,7 @@ from pluristats.plot.bylevel import (
 )
 from pluristats.plot.checks import describe_residuals, residuals
 from pluristats.plot.coefficients import describe_forest, forest
+from pluristats.plot.features import describe_feature_summary, feature_summary
 from pluristats.plot.labels import display_label
 from pluristats.plot.likelihoods import describe_sensitivity, sensitivity
 from pluristats.plot.multiverse import describe_specification_curve, specification_curve
@@ -29,6 +30,7 @@ __all__ = [
     "contributions",
     "describe_contributions",
     "describe_disagreement",
+    "describe_feature_summary",
     "describe_forest",
     "describe_harm_tree",
     "describe_ladder",
@@ -41,6 +43,7 @@ __all__ = [
     "describe_variant_checks",
     "disagreement",
     "display_label",
+    "feature_summary",
     "forest",
     "harm_tree",
     "ladder",
