@@ -100,6 +100,10 @@ class GenerateError(PluristatsError):
     """Variants of prompts cannot be made so (seeds, levels or a template that cannot be used, a place not to write)."""
 
 
+class ValuesError(PluristatsError):
+    """Values, rights and duties cannot be had or used so (a table, checkpoint, journal or embedder does not fit)."""
+
+
 class PluristatsWarning(UserWarning):
     """Base of every warning; each says what it means for the reader's conclusions."""
 
@@ -118,6 +122,10 @@ class ModelDriftWarning(PluristatsWarning):
 
 class UnknownLabelsWarning(PluristatsWarning):
     """Labels that a model wrote are in no category; the message counts what is left out because of it."""
+
+
+class ValueItemsWarning(PluristatsWarning):
+    """Some values, rights or duties could not be had or compared as asked; the message counts them."""
 
 
 class RankDeficientWarning(PluristatsWarning):

@@ -23,6 +23,7 @@ LAYER = {
     "stream": 0,
     "study": 0,
     "texts": 1,
+    "values": 0,
     "models": 1,
     "extract": 2,
     "generate": 2,
@@ -46,10 +47,13 @@ HEAVY = {
     "openai",
     "papermill",
     "pymer4",
+    "rouge_score",
     "rpy2",
     "seaborn",
     "sklearn",
     "statsmodels",
+    "torch",
+    "transformers",
 }
 
 
