@@ -104,6 +104,10 @@ class ValuesError(PluristatsError):
     """Values, rights and duties cannot be had or used so (a table, checkpoint, journal or embedder does not fit)."""
 
 
+class TopicError(PluristatsError):
+    """Topics cannot be found, named, kept or turned into features so; the message names the text, topic or file."""
+
+
 class PluristatsWarning(UserWarning):
     """Base of every warning; each says what it means for the reader's conclusions."""
 
@@ -126,6 +130,10 @@ class UnknownLabelsWarning(PluristatsWarning):
 
 class ValueItemsWarning(PluristatsWarning):
     """Some values, rights or duties could not be had or compared as asked; the message counts them."""
+
+
+class FewTopicsWarning(PluristatsWarning):
+    """Fewer topics were found than asked for; the message says how many."""
 
 
 class RankDeficientWarning(PluristatsWarning):

@@ -24,6 +24,7 @@ LAYER = {
     "study": 0,
     "texts": 1,
     "values": 0,
+    "topics": 0,
     "models": 1,
     "extract": 2,
     "generate": 2,
@@ -38,9 +39,11 @@ ALLOWED = {("formula", "pluristats.engine.result")}
 REFUSED = {("models", "study")}
 HEAVY = {
     "IPython",
+    "bertopic",
     "dask",
     "formulaic",
     "glmnet",
+    "hdbscan",
     "httpx2",
     "matplotlib",
     "nbconvert",
@@ -50,10 +53,12 @@ HEAVY = {
     "rouge_score",
     "rpy2",
     "seaborn",
+    "sentence_transformers",
     "sklearn",
     "statsmodels",
     "torch",
     "transformers",
+    "umap",
 }
 
 
