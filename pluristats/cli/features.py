@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pluristats.cli import asking
+from pluristats.errors import GenerateError
 
 if TYPE_CHECKING:
-    from pluristats.extract import FeatureTable, Prompts, Taken
+    from pluristats.extract import ExtractedValues, FeatureTable, Prompts
+    from pluristats.extract.kaleido import KaleidoValues
     from pluristats.extract.recipe import Kind
+    from pluristats.topics import TopicModel
 
 _VALUES = ["prompt", "vrd", "text"]
 
@@ -26,6 +29,20 @@ def features(
     simulated: asking.Simulated = False,
     trees: Annotated[bool, typer.Option("--trees/--no-trees", help="Harm-benefit trees: actions and effects.")] = True,
     values: Annotated[bool, typer.Option("--values/--no-values", help="Values, rights and duties.")] = True,
+    topics: Annotated[
+        str, typer.Option(help="How many topics to find in the values, a topic model's folder, or none.")
+    ] = "39",
+    topic_size: Annotated[int, typer.Option(help="Fewest different values of a topic before merging.")] = 200,
+    embedder: Annotated[
+        str, typer.Option(help="Of topics: minilm, light (without torch) or a sentence-transformers model.")
+    ] = "minilm",
+    name_topics: Annotated[bool, typer.Option("--name-topics", help="Have the model name the topics.")] = False,
+    kaleido: Annotated[
+        str, typer.Option(help="Values by this KALEIDO checkpoint or folder instead of the model.", metavar="NAME")
+    ] = "",
+    kaleido_embedder: Annotated[
+        str, typer.Option(help="Model that tells alike values of KALEIDO; its own by default.", metavar="NAME")
+    ] = "",
     by: Annotated[
         Literal["seed", "prompt"], typer.Option(help="Trees of the seeds, as in the release, or of every prompt.")
     ] = "seed",
@@ -61,15 +78,20 @@ def features(
 ) -> None:
     """Take features of prompts: shares of harmful actions and effects, a harmfulness score, and values.
 
-    Beside OUT stand the trees (.trees.jsonl), the values (.values.jsonl) and every answer (.answers.sqlite).
+    Beside OUT stand the trees (.trees.jsonl), the values (.values.jsonl), the topic model (.topics) and every answer
+    (.answers.sqlite, of KALEIDO .kaleido.jsonl).
     """
     from pluristats import extract
     from pluristats.cli.output import warnings_on_stderr
     from pluristats.extract import pool, tree_files
+    from pluristats.extract.topics import need_topics
     from pluristats.features import load_profile
     from pluristats.texts import check_place, load_template, write_table
 
-    kinds: tuple[Kind, ...] = (("harms", "benefits") if trees else ()) + (("values",) if values else ())
+    wanted = _wanted(topics) if values else None
+    if isinstance(wanted, int):
+        need_topics(embedder)
+    kinds: tuple[Kind, ...] = (("harms", "benefits") if trees else ()) + (("values",) if values and not kaleido else ())
     recipe = extract.Recipe(
         kinds=kinds,
         by=by,
@@ -116,31 +138,85 @@ def features(
             taken = extract.collect(found, recipe, clients)
         else:
             taken = extract.take(found, recipe, {kind: ask.asker(*other.get(kind, ())) for kind in recipe.kinds})
-        table = extract.feature_table(found, taken.trees, by=by, profile=weights)
+        runs = taken.runs()
+        named = taken.values if not kaleido else _kaleido(found, kaleido, kaleido_embedder, out)
+        model_of = _topics(named, wanted, embedder, topic_size, seed)
+        if model_of is not None and name_topics:
+            model_of, run = extract.name_topics(model_of, ask.asker())
+            runs.append(run)
+        signed = None
+        if named is not None and model_of is not None:
+            signed = extract.value_features(named.items(), named.answered(), model_of)
+        table = extract.feature_table(found, taken.trees, signed, by=by, profile=weights)
         if taken.trees is not None:
             tree_files.write_trees(beside["trees"], taken.trees.trees(), force=force)
-        if taken.values is not None:
-            items = taken.values.items()
-            write_table(items, beside["values"], {"kind": "values", "simulated": taken.values.simulated})
+        if named is not None:
+            write_table(named.items(), beside["values"], {"kind": "values", "simulated": named.simulated})
+        if model_of is not None and isinstance(wanted, int):
+            beside["topics"] = model_of.save(out.with_suffix(".topics"), force=True)
         table.write(out, force=force)
-        _tell(found, taken, table, {"out": out, **beside, "store": answers}, told, bool(prices), as_json)
+        counts = {name: part.counts() for name, part in (("trees", taken.trees), ("values", named)) if part is not None}
+        spent = asking.spend(*runs)
+        files = {"out": out, **beside, "store": answers}
+    _tell(found, counts, table, files, spent, told, bool(prices), as_json)
+
+
+def _wanted(topics: str) -> int | Path | None:
+    """How many topics to find, the folder of a model, or None."""
+    if topics == "none":
+        return None
+    if topics.isdigit() and int(topics):
+        return int(topics)
+    if Path(topics).is_dir():
+        return Path(topics)
+    raise GenerateError(f"--topics {topics!r}: give a number of topics, the folder of a topic model, or none")
+
+
+def _kaleido(prompts: Prompts, checkpoint: str, embedder: str, out: Path) -> KaleidoValues:
+    from pluristats.extract.kaleido import EMBEDDER, kaleido_values
+
+    return kaleido_values(
+        prompts.units("prompt"),
+        checkpoint,
+        embedder=embedder or EMBEDDER,
+        journal=out.with_suffix(".kaleido.jsonl"),
+        simulated=bool(prompts.table["simulated"].any()),
+    )
+
+
+def _topics(
+    named: ExtractedValues | KaleidoValues | None, wanted: int | Path | None, embedder: str, size: int, seed: int
+) -> TopicModel | None:
+    """The topic model that is given, or found in the values."""
+    from pluristats.topics import fit_topics, load_topics, sentence_embedder
+
+    if named is None or wanted is None:
+        return None
+    if isinstance(wanted, Path):
+        return load_topics(wanted)
+    embed = embedder if embedder in ("minilm", "light") else sentence_embedder(embedder)
+    return fit_topics(
+        named.items()["text"],
+        topics=wanted,
+        seed=seed,
+        embed=embed,  # type: ignore[arg-type]
+        min_cluster_size=size,
+        simulated=named.simulated,
+    )
 
 
 def _tell(
     prompts: Prompts,
-    taken: Taken,
+    counts: dict[str, dict[str, int]],
     table: FeatureTable,
     files: dict[str, Path],
+    spent: dict[str, Any],
     told: list[str],
     priced: bool,
     as_json: bool,
 ) -> None:
     from pluristats.cli.output import print_json, printable
 
-    spend = asking.spend(*taken.runs())
-
-    parts = {"trees": taken.trees, "values": taken.values}
-    counts = {name: part.counts() for name, part in parts.items() if part is not None}
     if as_json:
         print_json(
             {
@@ -149,8 +225,8 @@ def _tell(
                 "prompts": len(prompts),
                 "without_text": prompts.left_out,
                 **{f"{name}_counts": count for name, count in counts.items()},
-                **spend,
-                "cost": spend["cost"] if priced else None,
+                **spent,
+                "cost": spent["cost"] if priced else None,
                 "rows": len(table.table),
                 "left_out": table.left_out,
                 "warnings": told,
@@ -167,7 +243,7 @@ def _tell(
     print(f"{len(table.table):,} prompts with all features written to {printable(str(files['out']))}")
     for reason, number in reasons.items():
         print(f"{number:,} left out: {printable(str(reason))}")
-    print(asking.say_spend(spend, priced, files["store"]))
+    print(asking.say_spend(spent, priced, files["store"]))
     print(
         printable("beside it: " + ", ".join(str(path) for name, path in files.items() if name not in ("out", "store")))
     )

