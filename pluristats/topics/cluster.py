@@ -112,12 +112,14 @@ def stop_words() -> list[str]:
 
 
 def _model(settings: Settings) -> Any:
-    try:
-        from bertopic import BERTopic
-        from hdbscan import HDBSCAN
-        from umap import UMAP
-    except ImportError as error:
-        raise TopicError(f"topics need BERTopic (pip install 'pluristats[topics]'): {error}.") from None
+    # BERTopic's import silences every UserWarning of the process, and so all of ours, for good.
+    with warnings.catch_warnings():
+        try:
+            from bertopic import BERTopic
+            from hdbscan import HDBSCAN
+            from umap import UMAP
+        except ImportError as error:
+            raise TopicError(f"topics need BERTopic (pip install 'pluristats[topics]'): {error}.") from None
     from sklearn.feature_extraction.text import CountVectorizer
 
     return BERTopic(

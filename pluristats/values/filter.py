@@ -204,6 +204,7 @@ class _ByEmbedding:
             return None
         most = self._most[self._vrd[i]]
         cosines = self._vectors[[self._row[j] for j in kept]] @ self._vectors[self._row[i]]
+        cosines = np.clip(cosines, -1, 1)  # rounding can lead beyond; nothing exceeds a threshold of 1
         alike = np.flatnonzero(cosines > most)
         return _Drop("embedding", "cosine", float(cosines[alike[0]]), most, kept[alike[0]]) if len(alike) else None
 

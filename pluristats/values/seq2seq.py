@@ -55,8 +55,8 @@ class Seq2Seq:
     def probabilities(self, inputs: Sequence[str], answers: Sequence[str]) -> NDArray[np.float64]:
         """p_a = exp(z_a) / Σ_b exp(z_b) over the answers' first tokens, shape (len(inputs), len(answers)).
 
-        z are the logits at the second of two decoder positions that are fed token 0 twice, as the checkpoints were
-        trained. The softmax over the vocabulary cancels.
+        z are the logits at the second of two decoder positions that are both fed token 0, as in the public code (in a
+        T5 they are those at the first: it attends to two equal states). The softmax over the vocabulary cancels.
         """
         import torch
 

@@ -89,7 +89,7 @@ def brute_force(table: pd.DataFrame, thresholds: Thresholds) -> tuple[list[int],
                         alike = s.fmeasure > most["f1"] or s.precision > most["precision"] or s.recall > most["recall"]
                     elif stage == "embedding" and thresholds.embed is not None:
                         a, b = vectors([own.text[i], own.text[j]])
-                        alike = a @ b > thresholds.embed[own.vrd[i]]
+                        alike = min(a @ b, 1) > thresholds.embed[own.vrd[i]]
                     else:
                         alike = False
                     if alike:
@@ -118,7 +118,10 @@ def thresholds_(draw: Any) -> Thresholds:
         return {name: draw(shares) for name in names}
 
     ngram = draw(st.none() | shares) if draw(st.booleans()) else each(Overlap._fields)
-    embed = draw(st.none() | shares) if draw(st.booleans()) else each(VRD)
+    # No cosine of these texts is one of these numbers, so that rounding decides nothing.
+    embed = draw(st.none() | st.sampled_from([0.012, 0.707, 0.876, 0.963, 1.0]))
+    if embed is not None and draw(st.booleans()):
+        embed = {"Value": embed, "Right": 0.8123, "Duty": 0.9123}
     return Thresholds({name: draw(shares) / 2 for name in VRD}, ngram, embed, draw(st.booleans()))
 
 
@@ -170,6 +173,12 @@ def test_only_more_than_a_threshold_is_too_much() -> None:
     assert len(filter_items(same, Thresholds(0.5, 0.99)).items) == 1
     assert len(filter_items(same, Thresholds(0.5001)).items) == 0
     assert len(filter_items(same, ALL).items) == 2
+
+
+def test_the_same_direction_is_no_more_than_one() -> None:
+    table = items(*(("q", "Value", text, 0.5) for text in ("care", "health", "health", "hhee")))
+    assert len(filter_items(table, Thresholds(0.0, None, 1.0), vectors).items) == 4
+    assert len(filter_items(table, Thresholds(0.0, None, 0.9999), vectors).items) == 3
 
 
 def test_an_item_gone_by_ngrams_drops_no_other() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from pluristats.errors import ValueItemsWarning, ValuesError
 from pluristats.values import Kaleido, filter_items, overall_valence
+from pluristats.values.kaleido import ANSWERS, RELEVANCE
+from tests.values.conftest import need
 from tests.values.tables import HOSTILE
 from tests.values.tiny import ITEMS, MANNERS, SYSTEM, prompt, save_tiny, vocabulary
 
@@ -33,15 +36,22 @@ PROMPTS = {
 def by_hand(checkpoint: Path, task: str, action: str, vrd: str, item: str) -> np.ndarray:
     """Probabilities of answers: ids by looking words up, labels (0, 0), the whole vocabulary's softmax, in 64 bits."""
     import torch
-    from transformers import T5ForConditionalGeneration
 
-    model = T5ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float64).eval()
-    words = ("Yes", "No") if task == "Relevance" else ("Supports", "Opposes", "Either")
+    model = in_64_bits(checkpoint)
+    words = RELEVANCE if task == "Relevance" else ANSWERS
     with torch.no_grad():
         encoded = model.encoder(input_ids=torch.tensor([ids_of(f"[{task}]: Action: {action} {vrd}: {item}")]))
         logits = model(encoder_outputs=encoded, labels=torch.tensor([[0, 0]])).logits[0, -1]
     p = torch.softmax(logits, dim=0).numpy()[[NUMBER[word] for word in words]]
     return p / p.sum()
+
+
+@cache
+def in_64_bits(checkpoint: Path) -> Any:
+    import torch
+    from transformers import T5ForConditionalGeneration
+
+    return T5ForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float64).eval()
 
 
 def ids_of(text: str) -> list[int]:
@@ -53,7 +63,7 @@ def test_relevance_and_valence_are_those_of_one_item_alone(which: str, request: 
     checkpoint = request.getfixturevalue(which)
     kaleido = Kaleido.load(checkpoint, device="cpu")
     pairs = [("lock", "Value", "Safety"), ("friend", "Duty", "Duty to tell truth"), (7, "Right", "ACTION VRD")]
-    for task, answers in (("Relevance", ("Yes", "No")), ("Valence", ("Supports", "Opposes", "Either"))):
+    for task, answers in (("Relevance", RELEVANCE), ("Valence", ANSWERS)):
         filled = [kaleido.templates[task.lower()].fill(PROMPTS[p], vrd, text) for p, vrd, text in pairs]
         found = kaleido.network.probabilities(filled, answers)
         expected = [by_hand(checkpoint, task, PROMPTS[p], vrd, text) for p, vrd, text in pairs]
@@ -326,6 +336,27 @@ def test_a_checkpoint_without_its_config_is_refused(tmp_path: Path) -> None:
     deaf = save_tiny(tmp_path / "deaf", system={})
     with pytest.raises(ValuesError, match=r"its config has no system_params\['relevance_threshold'\]"):
         Kaleido.load(deaf, device="cpu")
+
+
+def test_tokenizers_that_are_sentencepiece_files_only(tmp_path: Path) -> None:
+    need("sentencepiece", "google.protobuf")
+    import sentencepiece
+
+    folder = save_tiny(tmp_path / "older")
+    (folder / "tokenizer.json").unlink()
+    answers = [f"▁{word}" for word in (*RELEVANCE, *ANSWERS)]
+    with open(folder / "spiece.model", "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter([" ".join(vocabulary()[13:])] * 50), model_writer=file, vocab_size=55, pad_id=0,
+            eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, user_defined_symbols=answers, minloglevel=2,
+        )  # fmt: skip
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    kaleido = Kaleido.load(folder, device="cpu")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+    text = "Value: Honesty Yes lock"
+    assert kaleido.network.tokenizer(text).input_ids == [*pieces.encode(text), 1]
+    assert kaleido.network.first_tokens(RELEVANCE) == [pieces.piece_to_id("▁Yes"), pieces.piece_to_id("▁No")]
+    assert kaleido.items({"q": "lock the door " * 100}, n=2, **SETTINGS).counts()["truncated"] == 1
 
 
 def test_answers_must_be_told_apart(taught: Kaleido) -> None:
