@@ -55,7 +55,7 @@ _EXPORTS = {
     "simulate_study": "pluristats.study",
     "write_study": "pluristats.study",
 }
-_MODULES = ("analysis", "errors", "extract", "features", "plot", "report")
+_MODULES = ("analysis", "errors", "extract", "features", "plot", "report", "topics", "values")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 

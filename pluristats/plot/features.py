@@ -44,7 +44,7 @@ def feature_summary(
         ax.set_xlim(0, 1)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("share of prompts in which the feature is not 0")
-        ax.legend(loc="lower right")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax
 
 

@@ -95,8 +95,9 @@ def filter_items(items: pd.DataFrame, thresholds: Thresholds, embed: Embed | Non
     thresholds
         Such as a checkpoint's (`Kaleido.thresholds`).
     embed
-        Called once with the distinct texts to compare; its rows have length 1 (`Embedder`). Not called when nothing is
-        to be compared. Needed when ``thresholds.embed`` is not None, and not used otherwise.
+        Called once with the distinct texts to compare; its rows have length 1, as those of
+        `pluristats.topics.sentence_embedder`. Not called when nothing is to be compared. Needed when
+        ``thresholds.embed`` is not None, and not used otherwise.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def filter_items(items: pd.DataFrame, thresholds: Thresholds, embed: Embed | Non
     table = check_items(items)
     if thresholds.embed is not None and embed is None:
         raise ValuesError(
-            "the thresholds have one for embeddings and there is no embedder; give embed=Embedder.load(…), or "
+            "the thresholds have one for embeddings and there is no embedder; give embed=sentence_embedder(…), or "
             "thresholds whose embed is None"
         )
     prompt = pd.factorize(table["prompt"])[0]

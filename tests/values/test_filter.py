@@ -220,7 +220,7 @@ def test_the_later_items_kind_has_the_say_across_kinds() -> None:
 @pytest.mark.parametrize(
     ("embed", "message"),
     [
-        (None, r"there is no embedder; give embed=Embedder.load\(…\)"),
+        (None, r"there is no embedder; give embed=sentence_embedder\(…\)"),
         (lambda texts: vectors(texts)[:1], r"gave float64 of shape \(1, 10\) for 2 texts"),
         (lambda texts: np.zeros((2, 3), dtype=int), r"gave int64 of shape \(2, 3\)"),
         (lambda texts: vectors(texts) * 2, r"a row of length 2 \(row 0\); rows have length 1"),
