@@ -124,7 +124,7 @@ def fit_topics(
         counts=counts,
         topic=topic,
         vectors=vectors,
-        keywords=_keywords(found),
+        keywords=keyword_table(found),
         names=tuple(
             keyword_name([word for word, _ in words]) or f"topic {i}" for i, words in enumerate(found.keywords)
         ),
@@ -177,7 +177,8 @@ def _name(words: Sequence[tuple[str, float]], topic: int) -> str:
     return keyword_name([word for word, _ in words]) or f"topic {topic}"
 
 
-def _keywords(found: Clusters) -> pd.DataFrame:
+def keyword_table(found: Clusters) -> pd.DataFrame:
+    """One row a topic and keyword: ``topic``, ``rank`` (from 1), ``keyword``, ``weight``."""
     rows = [
         (topic, rank, word, weight)
         for topic, words in enumerate(found.keywords)

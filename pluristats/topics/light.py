@@ -113,7 +113,8 @@ def light_embedder(texts: Sequence[str], *, dimensions: int = 100, seed: int = 0
     idf = np.log((1 + len(read)) / (1 + have)) + 1
     weighted = _weighted((word_counts, piece_counts), idf)
     size = min(dimensions, len(idf) - 1, len(read) - 1)
-    with threadpool_limits(1, user_api="blas"):
+    # sklearn divides by the whole variance too, which is 0 where all texts say the same.
+    with threadpool_limits(1, user_api="blas"), np.errstate(divide="ignore", invalid="ignore"):
         svd = TruncatedSVD(size, random_state=seed, n_iter=7).fit(weighted)
     return LightEmbedder(words, pieces, idf, svd.components_.astype(np.float32), seed)
 

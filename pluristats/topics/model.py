@@ -121,7 +121,7 @@ class TopicModel:
         Parameters
         ----------
         texts
-            In any number and order; what a text gets does not depend on the others.
+            In any number and order; what a text gets does not depend on the others, but for last digits.
         progress
             Show how far embedding is.
 
