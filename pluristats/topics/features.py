@@ -87,7 +87,7 @@ def topic_features(
     topic = _topics(items["text"], topic_of_text, n_topics)
     values = signed_topics(of_prompt, topic, relevance, supports, opposes, len(names), n_topics, keep)
     table = pd.DataFrame(values, columns=[f"value_topic_{j}" for j in range(n_topics)])
-    table.insert(0, "prompt", pd.Series(names, dtype=items["prompt"].dtype if len(names) else object))
+    table.insert(0, "prompt", names)
     if "simulated" in items.columns:
         table["simulated"] = bool(items["simulated"].any())
     return table
@@ -138,7 +138,7 @@ def signed_topics(
     return np.asarray(halves[:, 0] - halves[:, 1])
 
 
-def _prompts(of_items: pd.Series, given: Sequence[Hashable] | None) -> tuple[list[Hashable], Ints]:
+def _prompts(of_items: pd.Series, given: Sequence[Hashable] | None) -> tuple[pd.Series, Ints]:
     """Prompts that get a row, and the place among them of each item's."""
     import pandas as pd
 
@@ -147,7 +147,7 @@ def _prompts(of_items: pd.Series, given: Sequence[Hashable] | None) -> tuple[lis
         raise TopicError(f"row {row + 1} of the table of items names no prompt; say which it belongs to.")
     if given is None:
         codes, found = pd.factorize(of_items)
-        return list(found), codes.astype(np.int64)
+        return pd.Series(found, dtype=of_items.dtype), codes.astype(np.int64)
     names = list(given)
     place = {name: i for i, name in enumerate(names)}
     if len(place) < len(names):
@@ -157,7 +157,9 @@ def _prompts(of_items: pd.Series, given: Sequence[Hashable] | None) -> tuple[lis
     lost = of_items[where.isna()].tolist()
     if lost:
         raise TopicError(f"prompt {shown(lost[0])} has items but is not in prompts; name it, or leave its items out.")
-    return names, np.asarray(where, dtype=np.int64)
+    whole = all(isinstance(name, int | np.integer) for name in names)
+    # As objects, unless whole numbers: pandas 3's own text cannot hold half a surrogate pair.
+    return pd.Series(names, dtype=np.int64 if whole else object), np.asarray(where, dtype=np.int64)
 
 
 def _probabilities(column: pd.Series) -> Array:

@@ -106,11 +106,10 @@ def fit_topics(
     copies = counts if duplicates == "keep" else np.ones_like(counts)
     settings.check_enough(int(copies.sum()), len(distinct))
     notes = _blank_note(tally)
-    with counted("topics", 4, show=progress) as advance:
-        embedder = _embedder(embed, distinct, seed)
-        vectors = embedded(embedder, distinct, progress=progress)
-        notes += _cut_note(int(embedder.cut(distinct).sum()))
-        advance(1, note="embedded")
+    embedder = _embedder(embed, distinct, seed)
+    vectors = embedded(embedder, distinct, progress=progress)
+    notes += _cut_note(int(embedder.cut(distinct).sum()))
+    with counted("topics", 3, show=progress) as advance:
         which, read = np.repeat(np.arange(len(distinct)), copies), readable(distinct)
         found = cluster([read[i] for i in which], vectors[which], settings)
         advance(1, note="clustered")

@@ -76,6 +76,10 @@ class TopicModel:
     simulated: bool = False
     embedder: Embedder | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        for values in (self.counts, self.topic, self.vectors):
+            values.setflags(write=False)
+
     def __repr__(self) -> str:
         simulated = ", SIMULATED" if self.simulated else ""
         return (

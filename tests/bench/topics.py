@@ -133,6 +133,7 @@ def second(number: int, name: str, folder: str) -> dict[str, object]:
     vectors, new_vectors = embedded(embedder, model.texts), embedded(embedder, new)
     found = cluster(model.texts, vectors, model.settings)
     fitting, clock = clock.read(), Clock()
+    again = replace(model, topic=found.topic, keywords=keyword_table(found))
     raw = np.array(found.model.transform(new, embeddings=new_vectors)[0])
     placing = clock.read()
     # BERTopic's numbers of topics are not ours: the fitted statements tell which is which.
@@ -144,9 +145,7 @@ def second(number: int, name: str, folder: str) -> dict[str, object]:
     by_centre = (new_vectors @ (centres / np.linalg.norm(centres, axis=1, keepdims=True)).T).argmax(axis=1)
     placed = {"BERTopic's own": by_umap, "the rule": by_rule, "nearest centre": by_centre}
     return {
-        "rerun with two threads, digest": replace(model, topic=found.topic, keywords=keyword_table(found)).digest()[
-            :16
-        ],
+        "rerun with two threads, digest": again.digest()[:16],
         "rerun with two threads, s": told(fitting),
         f"BERTopic places {NEW:,} new statements, s": told(placing),
         **{

@@ -130,6 +130,13 @@ def test_rows_of_equal_relevance_keep_their_order() -> None:
     assert topic_features(table(rows[::-1]), {"a": 0, "b": 0}, 1).iloc[0, 1] == 0.8
 
 
+def test_prompts_are_named_as_they_were() -> None:
+    rows = [(7, "a", 0.5, 0.9, 0.0), (3, "a", 0.5, 0.8, 0.0)]
+    assert topic_features(table(rows), {"a": 0}, 1)["prompt"].dtype == np.int64  # type: ignore[arg-type]
+    found = topic_features(table(rows), {"a": 0}, 1, prompts=[3, "\ud800", 7])  # type: ignore[arg-type]
+    assert found.to_numpy().tolist() == [[3, 0.8], ["\ud800", 0.0], [7, 0.9]]
+
+
 def test_what_is_simulated_says_so_and_nothing_else_is_read() -> None:
     rows = [("q", "a", 0.5, 0.9, 0.0)]
     assert topic_features(table(rows, simulated=True), {"a": 0}, 1)["simulated"].tolist() == [True]
