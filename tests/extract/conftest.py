@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from tests.cli.conftest import command
 from tests.generate.conftest import client, key, store
 
-__all__ = ["client", "key", "store"]
+__all__ = ["client", "command", "key", "store"]
 
 
 def effect(label: str = "2. Physical health risks", **changes: Any) -> dict[str, Any]:
