@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DATA   ?=
+# Processes that tests run in.
+JOBS   ?= 2
+PYTEST := -m pytest -n $(JOBS) --dist loadgroup
 comma  := ,
 # The parity engine is installed where R with lme4 is there; without R its tests are skipped with the reason.
 HAVE_LME4 := $(shell Rscript -e 'cat(requireNamespace("lme4", quietly = TRUE))' 2>/dev/null)
@@ -35,7 +38,7 @@ reproduce: install
 	$(BIN)/pluristats reproduce $(if $(DATA),--data '$(DATA)')
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 # The same tests without R, with the lowest and the highest versions of every dependency.
 test-lowest:
@@ -43,16 +46,16 @@ test-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
 	.venv-lowest/bin/python -m pip install --quiet --constraint .lowest.txt --editable '.[dev]'
-	.venv-lowest/bin/python -m pytest -m 'not slow'
+	.venv-lowest/bin/python $(PYTEST) -m 'not slow'
 
 test-highest:
 	$(PYTHON) -m venv .venv-highest
 	.venv-highest/bin/python -m pip install --quiet --upgrade pip
 	.venv-highest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
-	.venv-highest/bin/python -m pytest -m 'not slow'
+	.venv-highest/bin/python $(PYTEST) -m 'not slow'
 
 quick: install
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python $(PYTEST) -m 'not slow'
 
 check: install
 	$(BIN)/ruff check .

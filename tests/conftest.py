@@ -21,3 +21,14 @@ def release_path() -> Path:
     if not (RELEASE / "annotations.csv").is_file():
         pytest.skip(f"released PluriHarms data not found at {RELEASE} (set PLURISTATS_RELEASE)")
     return RELEASE
+
+
+# Kernels that start side by side can race for ports.
+_KERNELS = ("tests/notebooks/", "tests/report/", "tests/cli/test_reproduce.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`make test`) a file's tests stay together, and so do those that start kernels."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("kernels" if file.startswith(_KERNELS) else file))
