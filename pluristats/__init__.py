@@ -25,6 +25,7 @@ _EXPORTS = {
     "LmerFit": "pluristats.models",
     "Multiverse": "pluristats.analysis.multiverse",
     "R2": "pluristats.models",
+    "Selection": "pluristats.select",
     "Sensitivity": "pluristats.analysis",
     "Study": "pluristats.study",
     "anova": "pluristats.models",
@@ -35,6 +36,7 @@ _EXPORTS = {
     "collect_variants": "pluristats.generate",
     "compare": "pluristats.models",
     "cross_validated_r2": "pluristats.analysis",
+    "evaluate_selection": "pluristats.select",
     "fetch_release": "pluristats.study",
     "generate_variants": "pluristats.generate",
     "lasso_lmer": "pluristats.lasso",
@@ -44,6 +46,7 @@ _EXPORTS = {
     "load_air_bench": "pluristats.generate",
     "load_seeds": "pluristats.generate",
     "load_study": "pluristats.study",
+    "load_target": "pluristats.select",
     "multiverse": "pluristats.analysis.multiverse",
     "open_study": "pluristats.study",
     "power": "pluristats.models",
@@ -52,10 +55,13 @@ _EXPORTS = {
     "rq2": "pluristats.analysis",
     "rq3": "pluristats.analysis",
     "score_factors": "pluristats.study",
+    "seed_sensitivity": "pluristats.select",
+    "select_prompts": "pluristats.select",
+    "simulate_pool": "pluristats.select",
     "simulate_study": "pluristats.study",
     "write_study": "pluristats.study",
 }
-_MODULES = ("analysis", "errors", "extract", "features", "plot", "report", "topics", "values")
+_MODULES = ("analysis", "errors", "extract", "features", "plot", "report", "select", "topics", "values")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 

@@ -108,6 +108,18 @@ class TopicError(PluristatsError):
     """Topics cannot be found, named, kept or turned into features so; the message names the text, topic or file."""
 
 
+class TargetError(PluristatsError):
+    """A target distribution cannot be used (unknown key, weights that are no shares, a category the pool lacks)."""
+
+
+class PoolError(PluristatsError):
+    """A table cannot be selected from (missing column, a number that is none, fewer rows than asked for)."""
+
+
+class ConstraintError(PluristatsError):
+    """No selection meets the constraints, or they name what is not there; the message says which."""
+
+
 class PluristatsWarning(UserWarning):
     """Base of every warning; each says what it means for the reader's conclusions."""
 
@@ -134,6 +146,10 @@ class ValueItemsWarning(PluristatsWarning):
 
 class FewTopicsWarning(PluristatsWarning):
     """Fewer topics were found than asked for; the message says how many."""
+
+
+class OutOfReachWarning(PluristatsWarning):
+    """No selection can have the target's distribution, because the pool lacks what it asks for."""
 
 
 class RankDeficientWarning(PluristatsWarning):

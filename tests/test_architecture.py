@@ -28,14 +28,15 @@ LAYER = {
     "models": 1,
     "extract": 2,
     "generate": 2,
+    "select": 1,
     "lasso": 2,
     "analysis": 3,
     "plot": 4,
     "report": 5,
     "cli": 6,
 }
-# Sideways, where a record is shared; and downwards, where ARCHITECTURE.md says not.
-ALLOWED = {("formula", "pluristats.engine.result")}
+# Sideways, where a record or the similarity of texts is shared; and downwards, where ARCHITECTURE.md says not.
+ALLOWED = {("formula", "pluristats.engine.result"), ("select", "pluristats.generate.checks")}
 REFUSED = {("models", "study")}
 HEAVY = {
     "IPython",
@@ -47,6 +48,7 @@ HEAVY = {
     "httpx2",
     "matplotlib",
     "nbconvert",
+    "numba",
     "openai",
     "papermill",
     "pymer4",
