@@ -28,15 +28,15 @@ LAYER = {
     "models": 1,
     "extract": 2,
     "generate": 2,
-    "select": 1,
     "lasso": 2,
     "analysis": 3,
+    "select": 3,
     "plot": 4,
     "report": 5,
     "cli": 6,
 }
 # Sideways, where a record or the similarity of texts is shared; and downwards, where ARCHITECTURE.md says not.
-ALLOWED = {("formula", "pluristats.engine.result"), ("select", "pluristats.generate.checks")}
+ALLOWED = {("formula", "pluristats.engine.result")}
 REFUSED = {("models", "study")}
 HEAVY = {
     "IPython",

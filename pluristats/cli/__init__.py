@@ -15,6 +15,7 @@ from pluristats.cli.ladder import ladder, ledger
 from pluristats.cli.llm import llm_app
 from pluristats.cli.multiverse import multiverse
 from pluristats.cli.reproduce import reproduce
+from pluristats.cli.select import select
 from pluristats.errors import PluristatsError
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.command()(generate)
 app.command()(ladder)
 app.command()(ledger)
 app.command()(multiverse)
+app.command()(select)
 
 
 def main() -> None:

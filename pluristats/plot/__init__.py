@@ -20,6 +20,12 @@ from pluristats.plot.likelihoods import describe_sensitivity, sensitivity
 from pluristats.plot.multiverse import describe_specification_curve, specification_curve
 from pluristats.plot.prompts import describe_disagreement, disagreement
 from pluristats.plot.rungs import describe_ladder, ladder
+from pluristats.plot.selection import (
+    describe_selection_achieved,
+    describe_selection_trace,
+    selection_achieved,
+    selection_trace,
+)
 from pluristats.plot.theme import MARKERS, PALETTE, safe, style
 from pluristats.plot.trees import contributions, describe_contributions, describe_harm_tree, harm_tree
 from pluristats.plot.variants import describe_variant_checks, variant_checks
@@ -38,6 +44,8 @@ __all__ = [
     "describe_missingness",
     "describe_rating_distributions",
     "describe_residuals",
+    "describe_selection_achieved",
+    "describe_selection_trace",
     "describe_sensitivity",
     "describe_specification_curve",
     "describe_variant_checks",
@@ -52,6 +60,8 @@ __all__ = [
     "rating_distributions",
     "residuals",
     "safe",
+    "selection_achieved",
+    "selection_trace",
     "sensitivity",
     "specification_curve",
     "style",

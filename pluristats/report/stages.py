@@ -107,6 +107,21 @@ STAGES: tuple[Stage, ...] = (
             "smallest_topic": 10,
         },
     ),
+    Stage(
+        "select",
+        "Selection of prompts",
+        "03b_select.ipynb",
+        outputs=("tables/reached.csv", "figures/trace.csv", "tables/methods.csv", "tables/study.csv"),
+        parameters={
+            "pool": "",
+            "size": 150,
+            "target": "pluriharms",
+            "max_per_seed": 2,
+            "generations": 4,
+            "seeds": 3,
+            "simulated_seeds": 600,
+        },
+    ),
 )
 
 
