@@ -56,6 +56,27 @@ def simulate(
         print(f"{study!r}\nwritten to {folder}; its truth is in simulated.json")
 
 
+@data_app.command(name="simulate-pool")
+def simulate_pool(
+    out: Annotated[Path, typer.Argument(help="Table to write: .parquet or .csv.")],
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")],
+    seeds: Annotated[int, typer.Option(help="Seed prompts, each with 11 variants.")] = 5692,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that holds something else.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate candidates for `pluristats select`, with features as skewed as the release's."""
+    from pluristats.select import simulate_pool
+    from pluristats.texts import check_place, write_table
+
+    check_place(out, ["seed", "harm_level"], force)
+    table = simulate_pool(seeds, seed)
+    write_table(table, out, {"kind": "pool", "simulated": True, "seed": seed})
+    if as_json:
+        print(json.dumps({"path": str(out), "rows": len(table), "seed": seed, "simulated": True}))
+    else:
+        print(f"SIMULATED: {len(table):,} candidates of {seeds:,} seeds written to {out}")
+
+
 @data_app.command()
 def fetch(
     dest: Annotated[Path, typer.Argument(help="Folder to put the files in.")] = Path("data/pluriharms"),

@@ -100,3 +100,11 @@ def test_a_pool_that_cannot_be_used_is_named(spoil, says: str, pool: Path, tmp_p
     assert done.status == 1 and says in done.stderr.splitlines()[-1]
     missing = command("select", tmp_path / "nothing.parquet")
     assert missing.status == 1 and "nothing.parquet" in missing.stderr
+
+
+def test_a_pool_can_be_simulated(tmp_path: Path, command: InProcess) -> None:
+    done = command("data", "simulate-pool", tmp_path / "p.parquet", "--seeds", 30, "--seed", 4)
+    assert done.status == 0 and done.stdout.startswith("SIMULATED: 330 candidates of 30 seeds")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "p.parquet"), simulate_pool(30, 4), check_dtype=False)
+    again = command("data", "simulate-pool", tmp_path / "p.parquet", "--seeds", 0, "--seed", 4)
+    assert again.status == 1 and "at least 1 seed" in again.stderr
