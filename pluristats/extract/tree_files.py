@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pluristats.errors import GenerateError, TreeError
 from pluristats.features import Tree, tree_from_json
-from pluristats.texts.files import check_place
+from pluristats.texts.files import check_place, placed
 
 FIRST = ["id", "prompt", "simulated"]
 
@@ -22,22 +21,13 @@ def write_trees(path: str | Path, trees: Iterable[Tree | None], *, force: bool =
     GenerateError
         The place cannot be written, or holds another file (unless ``force``).
     """
-    path = Path(path)
+    path, count = Path(path), 0
     check_place(path, FIRST, force)
-    part, count = path.with_name(f".{path.name}.{os.getpid()}.part"), 0
-    try:
-        with part.open("w", encoding="ascii") as file:
-            for tree in trees:
-                if tree is not None:
-                    file.write(f"{json.dumps(tree.to_json())}\n")
-                    count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise GenerateError(f"{path}: cannot be written ({error.strerror}); name another place") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with placed(path) as file:
+        for tree in trees:
+            if tree is not None:
+                file.write(f"{json.dumps(tree.to_json())}\n".encode("ascii"))
+                count += 1
     return count
 
 

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -56,10 +58,23 @@ def write_table(table: pd.DataFrame, path: Path, facts: dict[str, Any]) -> None:
         What is written into a Parquet file's metadata, under the key "pluristats".
     """
     content = {".parquet": _as_parquet, ".jsonl": _as_jsonl, ".csv": _as_csv}[path.suffix.lower()](table, facts)
+    with placed(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[IO[bytes]]:
+    """A file written beside its place and put there in one step, on disk; after an error nothing has changed.
+
+    Raises
+    ------
+    GenerateError
+        It cannot be written.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
