@@ -117,7 +117,7 @@ def fit_topics(
         notes += _split_note(split) + _few_note(found, settings)
         advance(1, note="one topic a text")
         far, agreement = measure(vectors, topic, n_neighbors, seed)
-        advance(1, note="rule for new texts measured")
+        advance(1, note="measured")
     return TopicModel(
         texts=distinct,
         counts=counts,
