@@ -50,7 +50,7 @@ def selection_trace(table: pd.DataFrame, bound: float | None = None, *, ax: Axes
         values = table[["distance", "mean_distance"]].to_numpy(dtype=float)
         if values.max() > 5 * values.min():
             ax.set_yscale("log")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         ax.set_xlabel("generation")
         ax.set_ylabel("Jensen-Shannon distance")
         ax.legend(loc="upper right")
