@@ -11,7 +11,7 @@ TRACE = pd.DataFrame(
         "generation": [1, 2, 3],
         "distance": [0.2, 0.1, 0.012],
         "mean_distance": [0.3, 0.2, 0.1],
-        "seconds": [0.1, 0.2, 0.4],
+        "seconds": [1, 2, 4],
     }
 )
 ACHIEVED = pd.DataFrame(
