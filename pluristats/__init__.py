@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # The public surface: name -> module that has it.
 _EXPORTS = {
     "Bootstrap": "pluristats.models",
+    "Evaluation": "pluristats.evaluation",
     "Influence": "pluristats.models",
     "Ladder": "pluristats.analysis",
     "LassoLmer": "pluristats.lasso",
@@ -36,6 +37,8 @@ _EXPORTS = {
     "collect_variants": "pluristats.generate",
     "compare": "pluristats.models",
     "cross_validated_r2": "pluristats.analysis",
+    "draw_splits": "pluristats.evaluation",
+    "evaluate": "pluristats.evaluation",
     "evaluate_selection": "pluristats.select",
     "fetch_release": "pluristats.study",
     "generate_variants": "pluristats.generate",
@@ -61,7 +64,7 @@ _EXPORTS = {
     "simulate_study": "pluristats.study",
     "write_study": "pluristats.study",
 }
-_MODULES = ("analysis", "errors", "extract", "features", "plot", "report", "select", "topics", "values")
+_MODULES = ("analysis", "errors", "evaluation", "extract", "features", "plot", "report", "select", "topics", "values")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 

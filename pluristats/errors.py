@@ -120,6 +120,10 @@ class ConstraintError(PluristatsError):
     """No selection meets the constraints, or they name what is not there; the message says which."""
 
 
+class EvaluationError(PluristatsError):
+    """Predictions cannot be judged so (splits, methods or settings that do not fit the study, unreadable splits)."""
+
+
 class PluristatsWarning(UserWarning):
     """Base of every warning; each says what it means for the reader's conclusions."""
 

@@ -31,6 +31,7 @@ LAYER = {
     "lasso": 2,
     "analysis": 3,
     "select": 3,
+    "evaluation": 3,
     "plot": 4,
     "report": 5,
     "cli": 6,

@@ -1,0 +1,8 @@
+"""Methods that ask language models: their ratings, with examples or a profile, and safety models as raters."""
+
+from pluristats.evaluation.asked.base import Asking
+from pluristats.evaluation.asked.exemplars import Exemplars
+from pluristats.evaluation.asked.guards import SafetyAnalyst, WildGuard
+from pluristats.evaluation.asked.rate import KShot, ValueProfile, ZeroShot
+
+__all__ = ["Asking", "Exemplars", "KShot", "SafetyAnalyst", "ValueProfile", "WildGuard", "ZeroShot"]

@@ -1,0 +1,1 @@
+"""Latent factors over annotators and prompts: response ─ amounts ─ factors."""

@@ -1,0 +1,325 @@
+"""What an evaluation found: scores with intervals, paired comparisons, calibration, and every prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pluristats.engine.result import Array
+from pluristats.errors import EvaluationError
+from pluristats.evaluation import metrics
+from pluristats.evaluation.data import Table
+from pluristats.evaluation.protocol import SETTINGS, Split
+from pluristats.evaluation.published import published
+from pluristats.evaluation.resample import Draws, draw, interval, resampled_means
+
+COLUMNS = ["method", "setting", "mae", "mae_lo", "mae_hi", "rmse", "spearman", "crps"]
+COLUMNS += ["n_annotators", "n_refused", "note"]
+"""Columns of the table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a method predicted in a setting; arrays have the shape (splits, annotators, prompts), NaN where not tested.
+
+    Parameters
+    ----------
+    method, setting, note
+        What it is.
+    splits
+        Numbers of the splits, in the arrays' order.
+    point
+        Predictions that are scored, 0 to 1.
+    crps
+        Of each cell; None without a distribution.
+    under, upto
+        P(Y < y) and P(Y ≤ y) of each rating; None without a distribution.
+    refused
+        Cells with a rating and without an answer.
+    """
+
+    method: str
+    setting: str
+    note: str
+    splits: tuple[int, ...]
+    point: Array = field(repr=False)
+    crps: Array | None = field(repr=False)
+    under: Array | None = field(repr=False)
+    upto: Array | None = field(repr=False)
+    refused: NDArray[np.bool_] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A method that could not run, and why."""
+
+    method: str
+    setting: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Outcome of :func:`pluristats.evaluate`.
+
+    Parameters
+    ----------
+    study, simulated
+        Name, and whether its ratings are simulated: then no number here says anything about people.
+    seed, draws, refusals
+        As given.
+    splits
+        Of all settings.
+    table
+        The ratings.
+    judged, skipped
+        Methods that ran, by setting, and those that could not.
+    """
+
+    study: str
+    simulated: bool
+    seed: int
+    draws: int
+    refusals: str
+    splits: tuple[Split, ...] = field(repr=False)
+    table: Table = field(repr=False)
+    judged: tuple[Judged, ...] = field(repr=False)
+    skipped: tuple[Skipped, ...] = ()
+
+    def __repr__(self) -> str:
+        settings = dict.fromkeys(j.setting for j in self.judged)
+        simulated = ", SIMULATED" if self.simulated else ""
+        return (
+            f"<Evaluation of {self.study!r}{simulated}: {len({j.method for j in self.judged})} methods in "
+            f"{', '.join(settings) or 'no setting'}; {len(self.splits)} splits, {len(self.skipped)} skipped>"
+        )
+
+    def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
+        """One row a method and setting; settings are not comparable with each other.
+
+        Formula: mae = mean over splits of the mean over annotators of their mean absolute error; rmse and spearman
+        within annotators, averaged alike; crps a cell's, averaged alike. Interval: percentiles over draws of annotators
+        and prompts (:func:`~pluristats.evaluation.resample.resampled_means`).
+
+        Returns
+        -------
+        DataFrame
+            method, setting, mae, mae_lo, mae_hi, rmse, spearman (NaN for predictions that rank nothing), crps (NaN
+            without a distribution), n_annotators (with a scored rating), n_refused (cells, all splits), note.
+            Skipped methods have a row without numbers and the reason as note.
+        """
+        rows = [self._row(judged, conf_level) for judged in self.judged]
+        none = [np.nan] * 6
+        rows += [[s.method, s.setting, *none, 0, 0, f"skipped: {s.reason}"] for s in self.skipped]
+        table = pd.DataFrame(rows, columns=COLUMNS).astype({"n_annotators": int, "n_refused": int})
+        order = {setting: k for k, setting in enumerate(SETTINGS)}
+        return table.sort_values("setting", key=lambda s: s.map(order), kind="stable", ignore_index=True)
+
+    def predictions(self) -> pd.DataFrame:
+        """One row a tested rating: split, annotator, prompt, method, setting, prediction (0-1), refused.
+
+        A refused cell has no prediction, or 0.5, as :func:`pluristats.evaluate` was told.
+        """
+        people = np.array(self.table.annotators.labels, dtype=object)
+        prompts = np.array(self.table.prompts.labels, dtype=object)
+        parts = []
+        for j in self.judged:
+            s, i, k = np.nonzero(~np.isnan(j.point) | j.refused)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "split": np.array(j.splits)[s],
+                        "annotator": people[i],
+                        "prompt": prompts[k],
+                        "method": j.method,
+                        "setting": j.setting,
+                        "prediction": j.point[s, i, k],
+                        "refused": j.refused[s, i, k],
+                    }
+                )
+            )
+        names = ["split", "annotator", "prompt", "method", "setting", "prediction", "refused"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+    def compare(self, a: str, b: str, *, setting: str | None = None, conf_level: float = 0.95) -> pd.DataFrame:
+        """Paired difference of two methods' mean absolute error, a - b, with interval over the same draws.
+
+        Only cells that both predicted count, so a refusal of one is no advantage.
+
+        Parameters
+        ----------
+        a, b
+            Names of methods.
+        setting
+            One setting; None is every setting in which both were judged on the same splits.
+
+        Returns
+        -------
+        DataFrame
+            setting, a, b, mae_a, mae_b, difference, lo, hi, share_a_better (of annotators, over all splits),
+            n_annotators.
+
+        Raises
+        ------
+        EvaluationError
+            A method that is not there, or no setting that both have.
+        """
+        for name in (a, b):
+            self._named(name)
+        rows = [
+            self._difference(first, second, conf_level)
+            for first in self._named(a)
+            for second in self._named(b)
+            if first.setting == second.setting and first.splits == second.splits and setting in (None, first.setting)
+        ]
+        if not rows:
+            raise EvaluationError(f"{a!r} and {b!r} were not judged together{f' in {setting}' if setting else ''}")
+        names = ["setting", "a", "b", "mae_a", "mae_b", "difference", "lo", "hi", "share_a_better", "n_annotators"]
+        return pd.DataFrame(rows, columns=names)
+
+    def by_annotator(self) -> pd.DataFrame:
+        """One row a method, setting and annotator: mae over splits, and n (scored ratings, all splits)."""
+        parts = []
+        for j in self.judged:
+            error = self._errors(j.point)
+            per = np.array([metrics.mae(self.table.ratings, point) for point in j.point])
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "method": j.method,
+                        "setting": j.setting,
+                        "annotator": self.table.annotators.labels,
+                        "mae": _over_splits(per),
+                        "n": (~np.isnan(error)).sum(axis=(0, 2)),
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def calibration(self, method: str, setting: str, *, bins: int = 10) -> pd.DataFrame:
+        """Whether ratings are as high as predicted: predictions in bins of equal width, and the mean rating in each.
+
+        Returns
+        -------
+        DataFrame
+            low, high (the bin), predicted (mean), rating (mean), n (cells, all splits).
+        """
+        j = self._one(method, setting)
+        rating = np.broadcast_to(self.table.ratings, j.point.shape)
+        there = ~np.isnan(j.point)
+        edges = np.linspace(0, 1, bins + 1)
+        which = np.clip(np.searchsorted(edges, j.point[there], side="right") - 1, 0, bins - 1)
+        n = np.bincount(which, minlength=bins)
+        with np.errstate(invalid="ignore"):
+            predicted = np.bincount(which, j.point[there], bins) / n
+            observed = np.bincount(which, rating[there], bins) / n
+        return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "predicted": predicted, "rating": observed, "n": n})
+
+    def pit(self, method: str, setting: str, *, levels: int = 20) -> pd.DataFrame:
+        """Whether predicted distributions are calibrated: share of ratings below each of their levels.
+
+        Returns
+        -------
+        DataFrame
+            level, share (equal to the level when calibrated; :func:`~pluristats.evaluation.metrics.pit_below`).
+
+        Raises
+        ------
+        EvaluationError
+            The method gives no distribution.
+        """
+        j = self._one(method, setting)
+        if j.under is None or j.upto is None:
+            raise EvaluationError(f"{method!r} predicts numbers, not distributions; calibration() takes it")
+        level = np.arange(1, levels) / levels
+        return pd.DataFrame({"level": level, "share": metrics.pit_below(j.under, j.upto, level)})
+
+    def published(self) -> pd.DataFrame:
+        """Our rows and the paper's: method, setting, personalised, aggregate, source.
+
+        A method named ``…-aggregate`` stands in the column ``aggregate``. Ours of ``known-prompts`` and ``oracle`` are
+        not comparable with the paper's rows, which saw nobody's ratings of the test prompts.
+        """
+        ours = self.tidy()[["method", "setting", "mae"]].dropna(subset="mae")
+        aggregate = ours["method"].str.endswith("-aggregate")
+        rows = pd.DataFrame(
+            {
+                "method": ours["method"].str.removesuffix("-aggregate"),
+                "setting": ours["setting"],
+                "personalised": ours["mae"].where(~aggregate),
+                "aggregate": ours["mae"].where(aggregate),
+            }
+        )
+        merged = rows.groupby(["method", "setting"], sort=False, as_index=False).first()
+        source = "simulated data" if self.simulated else "here"
+        return pd.concat([published(), merged.assign(source=source)], ignore_index=True)
+
+    @cached_property
+    def _draws(self) -> Draws:
+        return draw(len(self.table.annotators), len(self.table.prompts), self.draws, self.seed)
+
+    def _errors(self, point: Array) -> Array:
+        return np.abs(self.table.ratings - point)
+
+    def _row(self, j: Judged, conf_level: float) -> list[object]:
+        errors = self._errors(j.point)
+        low, high = interval(resampled_means(errors, self._draws), conf_level)
+        scored = (~np.isnan(errors)).any(axis=(0, 2))
+        crps = np.nan if j.crps is None else self._mean(lambda _, cell: metrics.row_mean(cell), j.crps)
+        return [
+            j.method,
+            j.setting,
+            self._mean(metrics.mae, j.point),
+            low,
+            high,
+            self._mean(metrics.rmse, j.point),
+            self._mean(metrics.spearman, j.point),
+            crps,
+            int(scored.sum()),
+            int(j.refused.sum()),
+            j.note,
+        ]
+
+    def _mean(self, statistic: Callable[[Array, Array], Array], cells: Array) -> float:
+        """Mean over splits of the mean over annotators."""
+        per_split = [metrics.mean_over_annotators(statistic(self.table.ratings, cell)) for cell in cells]
+        return float(np.mean(per_split)) if np.isfinite(per_split).all() else float("nan")
+
+    def _difference(self, a: Judged, b: Judged, conf_level: float) -> list[object]:
+        both = ~(np.isnan(a.point) | np.isnan(b.point))
+        first, second = (np.where(both, self._errors(j.point), np.nan) for j in (a, b))
+        low, high = interval(resampled_means(first, self._draws) - resampled_means(second, self._draws), conf_level)
+        means = [np.mean([metrics.mean_over_annotators(metrics.row_mean(e)) for e in each]) for each in (first, second)]
+        people = [_over_splits(np.array([metrics.row_mean(e) for e in each])) for each in (first, second)]
+        known = ~np.isnan(people[0])
+        better = float((people[0] < people[1])[known].mean()) if known.any() else float("nan")
+        return [a.setting, a.method, b.method, *means, means[0] - means[1], low, high, better, int(known.sum())]
+
+    def _named(self, method: str) -> list[Judged]:
+        found = [j for j in self.judged if j.method == method]
+        if not found:
+            skipped = next((s.reason for s in self.skipped if s.method == method), None)
+            names = ", ".join(dict.fromkeys(j.method for j in self.judged))
+            raise EvaluationError(
+                f"method {method!r} was skipped: {skipped}" if skipped else f"no method {method!r} here; {names} are"
+            )
+        return found
+
+    def _one(self, method: str, setting: str) -> Judged:
+        found = [j for j in self._named(method) if j.setting == setting]
+        if not found:
+            raise EvaluationError(f"method {method!r} was not judged in the setting {setting!r}")
+        return found[0]
+
+
+def _over_splits(per: Array) -> Array:
+    """Mean over splits of each annotator's value, shape (n,), over those splits that have one."""
+    there = ~np.isnan(per)
+    count = there.sum(axis=0)
+    total = np.where(there, per, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(per.shape[1], np.nan), where=count > 0)
