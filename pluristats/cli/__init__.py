@@ -8,6 +8,7 @@ import sys
 import typer
 
 from pluristats.cli.data import data_app
+from pluristats.cli.evaluate import evaluate
 from pluristats.cli.features import features
 from pluristats.cli.fit import fit
 from pluristats.cli.generate import generate
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(data_app)
 app.add_typer(llm_app)
 app.command()(reproduce)
+app.command()(evaluate)
 app.command()(features)
 app.command()(fit)
 app.command()(generate)

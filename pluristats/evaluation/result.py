@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -182,6 +182,27 @@ class Evaluation:
         names = ["setting", "a", "b", "mae_a", "mae_b", "difference", "lo", "hi", "share_a_better", "n_annotators"]
         return pd.DataFrame(rows, columns=names)
 
+    def joined(self, other: Evaluation) -> Evaluation:
+        """The methods of two evaluations of the same study, which may have different splits.
+
+        Raises
+        ------
+        EvaluationError
+            They are of different ratings or seeds, or both have a method in a setting.
+        """
+        same = np.array_equal(self.table.ratings, other.table.ratings, equal_nan=True)
+        if not same or (self.seed, self.draws, self.refusals) != (other.seed, other.draws, other.refusals):
+            raise EvaluationError("evaluations are joined when study, seed, draws and refusals are the same")
+        both = {(j.method, j.setting) for j in self.judged} & {(j.method, j.setting) for j in other.judged}
+        if both:
+            raise EvaluationError(f"both evaluations have {sorted(both)[0]}; leave it out of one")
+        return replace(
+            self,
+            splits=tuple(dict.fromkeys((*self.splits, *other.splits))),
+            judged=(*self.judged, *other.judged),
+            skipped=(*self.skipped, *other.skipped),
+        )
+
     def by_annotator(self) -> pd.DataFrame:
         """One row a method, setting and annotator: mae over splits, and n (scored ratings, all splits)."""
         parts = []
@@ -242,11 +263,12 @@ class Evaluation:
     def published(self) -> pd.DataFrame:
         """Our rows and the paper's: method, setting, personalised, aggregate, source.
 
-        A method named ``…-aggregate`` stands in the column ``aggregate``. Ours of ``known-prompts`` and ``oracle`` are
-        not comparable with the paper's rows, which saw nobody's ratings of the test prompts.
+        A method named ``…-aggregate``, or whose note begins so, stands in the column ``aggregate``. Ours of
+        ``known-prompts`` and ``oracle`` are not comparable with the paper's rows, which saw nobody's ratings of the
+        test prompts.
         """
-        ours = self.tidy()[["method", "setting", "mae"]].dropna(subset="mae")
-        aggregate = ours["method"].str.endswith("-aggregate")
+        ours = self.tidy()[["method", "setting", "mae", "note"]].dropna(subset="mae")
+        aggregate = ours["method"].str.endswith("-aggregate") | ours["note"].str.startswith("aggregate")
         rows = pd.DataFrame(
             {
                 "method": ours["method"].str.removesuffix("-aggregate"),

@@ -95,7 +95,7 @@ def feature_table(
         raise GenerateError("there is nothing to make features of; extract trees, values or both")
     table = prompts.table[FIRST]
     lacking: list[pd.Series] = []
-    simulated = table["simulated"].to_numpy(dtype=bool)
+    simulated = table["simulated"].to_numpy(dtype=bool, copy=True)
     parts = []
     if trees is not None:
         unit = prompts.table["seed" if by == "seed" else "prompt"]

@@ -35,7 +35,8 @@ def test_numbers_may_come_as_objects_and_other_columns_follow() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_any_text_passes(text: str) -> None:
-    checked = check_items(items((text, "Right", text, 0.5)).assign(explanation=text))
+    given = pd.DataFrame({"prompt": [text], "vrd": ["Right"], "text": [text], "explanation": [text]}, dtype=object)
+    checked = check_items(given.assign(relevance=0.5, supports=0.2, opposes=0.3, either=0.5))
     assert checked.loc[0, ["prompt", "text", "explanation"]].tolist() == [text] * 3
 
 

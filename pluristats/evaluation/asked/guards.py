@@ -81,6 +81,8 @@ class SafetyAnalyst(Asks):
         Weights that are not fitted; then ``by`` does not matter.
     loss, shrink, seed
         Of `fit_profiles`; the absolute loss is what the table is judged by.
+    name
+        In tables.
     """
 
     trees: Mapping[Hashable, Tree] = field(repr=False)
@@ -90,11 +92,7 @@ class SafetyAnalyst(Asks):
     loss: Literal["logistic", "squared", "absolute"] = "absolute"
     shrink: float = 10.0
     seed: int = 0
-
-    @property
-    def name(self) -> str:
-        """In tables."""
-        return "safetyanalyst" + (f"-{self.profile.name}" if self.profile is not None else "")
+    name: str = "safetyanalyst"
 
     @property
     def note(self) -> str:
