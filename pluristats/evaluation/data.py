@@ -32,6 +32,8 @@ class Prompts:
         Columns as given, shape (m, p), by feature group.
     names
         Names of those columns, by group.
+    embeddings
+        Of the texts, shape (m, e), where a method asked for them; else None.
     """
 
     labels: tuple[Hashable, ...]
@@ -40,6 +42,7 @@ class Prompts:
     seeds: NDArray[np.intp] = field(repr=False)
     features: Mapping[str, Array] = field(repr=False)
     names: Mapping[str, tuple[str, ...]] = field(repr=False)
+    embeddings: Array | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,6 +56,7 @@ class Prompts:
             self.seeds[at],
             {group: x[at] for group, x in self.features.items()},
             self.names,
+            None if self.embeddings is None else self.embeddings[at],
         )
 
     def find(self, others: Prompts) -> NDArray[np.intp]:

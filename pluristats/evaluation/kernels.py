@@ -92,7 +92,7 @@ def prompt_kernels(prompts: Prompts, texts: Texts = "tfidf") -> tuple[Kernel, ..
     if texts != "none" and sum(bool(t.strip()) for t in prompts.texts) > 1:
         found += _tfidf(prompts)
         if texts == "tfidf+minilm":
-            found.append(_gaussian("embeddings", lambda p: embedded(p.texts), prompts))
+            found.append(_gaussian("embeddings", _embeddings, prompts))
     return tuple(_scaled(kernel, prompts) for kernel in found)
 
 
@@ -135,6 +135,10 @@ def _embedding(text: str) -> Array:
     # surrogate pair is no text to a tokeniser.
     clean = text.encode("utf-8", "replace").decode("utf-8")
     return np.asarray(_embedder().encode([clean], show_progress_bar=False)[0], dtype=np.float64)
+
+
+def _embeddings(prompts: Prompts) -> Array:
+    return embedded(prompts.texts) if prompts.embeddings is None else prompts.embeddings
 
 
 def _harm_level(prompts: Prompts) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -16,6 +16,7 @@ from pluristats.errors import EvaluationError
 from pluristats.evaluation import metrics
 from pluristats.evaluation.data import Table
 from pluristats.evaluation.forecast import Forecast
+from pluristats.evaluation.kernels import embedded
 from pluristats.evaluation.methods import Method, resolve
 from pluristats.evaluation.protocol import SETTINGS, Setting, Split, draw_splits
 from pluristats.evaluation.result import Evaluation, Judged, Skipped
@@ -86,7 +87,10 @@ def evaluate(
     able = [method for method in chosen if why[method.name] is None]
     drawn = _splits(study, settings, splits, seed, n_test)
     tasks = [_Task(split, method) for split in drawn for method in able if split.setting in method.settings]
-    work = partial(_work, Table.of(study), seed, refusals)
+    table = Table.of(study)
+    if any(getattr(task.method, "embeds", False) for task in tasks):
+        table = replace(table, prompts=replace(table.prompts, embeddings=embedded(table.prompts.texts)))
+    work = partial(_work, table, seed, refusals)
     cells = in_blocks(work, tasks, n_jobs=n_jobs, what="evaluate", progress=progress, block=1)
     skipped = [
         Skipped(method.name, setting, reason)
@@ -102,7 +106,7 @@ def evaluate(
         draws=draws,
         refusals=refusals,
         splits=drawn,
-        table=Table.of(study),
+        table=table,
         judged=tuple(_gathered(tasks, cells)),
         skipped=tuple(skipped),
     )

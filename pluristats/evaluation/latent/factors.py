@@ -96,6 +96,7 @@ def fit_factors(latent: Latent, kernels: Sequence[Array], rank: int, rounds: int
     mean, var = w.mean(axis=0), np.var(w, axis=0) + 1e-3
     amounts = np.full((rank, len(kernels) + 1), -np.log(len(kernels) + 1.0))
     prior = _prior(amounts, kernels, m)
+    prior_inverse = np.stack([inverse(k) for k in prior])
     value, extra = np.where(seen, z, 0.0), np.zeros_like(z)
     for step in range(rounds):
         w, w_cov = _update_weights(value, seen / noise[:, None], c, c_cov, mean, var)
@@ -105,7 +106,8 @@ def fit_factors(latent: Latent, kernels: Sequence[Array], rank: int, rounds: int
         if step in _AMOUNTS_AT:
             amounts = _update_amounts(amounts, kernels, pull, precision, c)
             prior = _prior(amounts, kernels, m)
-        c, c_cov = _update_scores(pull, precision, prior)
+            prior_inverse = np.stack([inverse(k) for k in prior])
+        c, c_cov = _update_scores(pull, precision, prior_inverse)
         fitted, spread = _moments(w, w_cov, c, _own_cov(c_cov))
         wrong = np.where(seen, (value - fitted) ** 2 + spread + extra, 0.0)
         noise = (wrong.sum(axis=1) + _NOISE_COUNT * wrong.sum() / seen.sum()) / (seen.sum(axis=1) + _NOISE_COUNT)
@@ -223,13 +225,13 @@ def _prior(amounts: Array, kernels: Sequence[Array], m: int) -> Array:
     return out
 
 
-def _update_scores(pull: Array, precision: Array, prior: Array) -> tuple[Array, Array]:
+def _update_scores(pull: Array, precision: Array, prior_inverse: Array) -> tuple[Array, Array]:
     """q(c) = N over all prompts and factors together: precision = blocks of K⁻¹ + what each prompt's ratings say."""
     m, rank = pull.shape
     whole = np.zeros((rank, m, rank, m))
     at = np.arange(m)
     for r in range(rank):
-        whole[r, :, r, :] = inverse(prior[r])
+        whole[r, :, r, :] = prior_inverse[r]
         for s in range(rank):
             whole[r, at, s, at] += precision[:, r, s]
     cov = inverse(whole.reshape(rank * m, rank * m))

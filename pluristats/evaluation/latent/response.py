@@ -71,6 +71,12 @@ class Heaped:
         upto[:, -1] = 1.0
         return cls(values, np.minimum(upto, 1.0))
 
+    @classmethod
+    def alike(cls, ratings: Array, n: int) -> Heaped:
+        """Everybody's cutpoints for each of n annotators: for people of whom nothing is known yet."""
+        one = cls.of(ratings.reshape(1, -1), pooled=0.0)
+        return cls(one.values, np.broadcast_to(one.upto, (n, len(one.values))))
+
     def latent(self, ratings: Array) -> Latent:
         """The interval's ends, and its middle in probability as a first guess of z.
 
@@ -84,16 +90,16 @@ class Heaped:
         z = np.where(there, ndtri((low + high) / 2), np.nan)
         return Latent(z, ndtri(low), ndtri(high))
 
-    def quantiles(self, mean: Array, sd: Array) -> Array:
-        """The rating at Φ(mean + sd Φ⁻¹(τ)) of the annotator's distribution, shape (n, m, 51)."""
-        share = ndtr(mean[..., None] + sd[..., None] * ndtri(LEVELS))
+    def at(self, z: Array) -> Array:
+        """The rating of a latent value, v_k with F_i(v_{k-1}) < Φ(z) ≤ F_i(v_k); z has the annotators first."""
+        last = len(self.values) - 1
         # A hair lower, so that rounding does not turn a cutpoint into the value above it.
-        return np.stack(
-            [
-                self.values[np.minimum(np.searchsorted(f, u - 1e-12), len(self.values) - 1)]
-                for f, u in zip(self.upto, share, strict=True)
-            ]
-        )
+        places = [np.searchsorted(f, u - 1e-12) for f, u in zip(self.upto, ndtr(z), strict=True)]
+        return self.values[np.minimum(np.stack(places), last)]
+
+    def quantiles(self, mean: Array, sd: Array) -> Array:
+        """The rating at mean + sd Φ⁻¹(τ), shape (n, m, 51)."""
+        return self.at(mean[..., None] + sd[..., None] * ndtri(LEVELS))
 
 
 @dataclass(frozen=True, eq=False)

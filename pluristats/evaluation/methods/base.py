@@ -24,7 +24,10 @@ class Fitted(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """A way to predict ratings. It is sent to other processes, so it can be pickled; it holds no data."""
+    """A way to predict ratings. It is sent to other processes, so it can be pickled; it holds no data.
+
+    A method with an attribute ``embeds`` that is true finds ``embeddings`` in its prompts, computed once for all.
+    """
 
     @property
     def name(self) -> str:

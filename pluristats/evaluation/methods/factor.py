@@ -44,9 +44,14 @@ class FactorProcess:
     settings: tuple[str, ...] = EVERY
     note: str = ""
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it uses embeddings of the texts."""
+        return self.texts == "tfidf+minilm"
+
     def unavailable(self) -> str | None:
         """The embedder may be missing."""
-        return no_embedder() if self.texts == "tfidf+minilm" else None
+        return no_embedder() if self.embeds else None
 
     def fit(self, alignment: Alignment) -> FittedFactors:
         """Scale, kernels and factors from the alignment's prompts that have ratings."""
