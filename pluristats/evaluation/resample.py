@@ -57,7 +57,9 @@ def resampled_means(errors: Array, draws: Draws) -> Array:
     of_split = np.divide(
         (weights * means).sum(axis=1), total_weight, out=np.full(total_weight.shape, np.nan), where=total_weight > 0
     )
-    return np.nanmean(of_split, axis=0)
+    known = ~np.isnan(of_split)  # a draw may leave a split without a cell
+    splits, sums = known.sum(axis=0), np.where(known, of_split, 0.0).sum(axis=0)
+    return np.divide(sums, splits, out=np.full(sums.shape, np.nan), where=splits > 0)
 
 
 def interval(values: Array, conf_level: float = 0.95) -> tuple[float, float]:
