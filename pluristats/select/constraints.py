@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -202,7 +202,8 @@ def _quotas(pool: Pool, constraints: Constraints) -> tuple[tuple[str, ...], Flag
         numeric = pd.api.types.is_numeric_dtype(values)
         known = [float(v) if numeric and isinstance(v, Real) else v for v in quotas]
         place = match(values, known, f"the pool's column {column}")
-        for i, (value, (least, most)) in enumerate(quotas.items()):
+        for i, (value, given) in enumerate(quotas.items()):
+            least, most = cast(tuple[int, int], given)  # whole numbers have become pairs
             names.append(f"{column} = {value}")
             members.append(place == i)
             low.append(least)
@@ -237,13 +238,13 @@ def _refuse(
             raise ConstraintError(f"include has {used} rows with {name}, and its quota is at most {most}.")
         if there < least:
             raise ConstraintError(
-                f"quota {name}: at least {least} rows are asked for, and {there} can be chosen (of {member.sum():,} in the "
-                "pool, after exclude and max_per_seed)."
+                f"quota {name}: at least {least} rows are asked for, and {there} can be chosen (of {member.sum():,} in "
+                "the pool, after exclude and max_per_seed)."
             )
         if size - others > most:
             raise ConstraintError(
-                f"quota {name}: at most {most} rows are asked for, but only {others:,} rows without it can be chosen, so "
-                f"at least {size - others} of the {size:,} have it."
+                f"quota {name}: at most {most} rows are asked for, but only {others:,} rows without it can be chosen, "
+                f"so at least {size - others} of the {size:,} have it."
             )
         if least > size:
             raise ConstraintError(
@@ -255,7 +256,7 @@ def _refuse(
             raise ConstraintError(
                 f"the quotas of {column} ask for at least {low[mine].sum()} rows, more than {size:,}."
             )
-        if members[mine].any(axis=0)[allowed].all() and high[mine].sum() < size:
+        if np.any(members[mine], axis=0)[allowed].all() and high[mine].sum() < size:
             raise ConstraintError(f"the quotas of {column} allow {high[mine].sum()} rows, fewer than {size:,}.")
 
 
@@ -267,12 +268,12 @@ def _room(seed: Rows, allowed: Flags, forced: Rows, cap: Rows) -> int:
     return int(np.minimum(free, cap).sum() + (allowed & must).sum())
 
 
-def _ranges(column: Any, quotas: object) -> dict[Any, tuple[int, int]]:
+def _ranges(column: Any, quotas: Any) -> dict[Any, tuple[int, int]]:
     if not isinstance(quotas, Mapping) or not quotas:
         raise ConstraintError(f"the quota of {column!r} is a mapping from values to numbers, not {quotas!r}.")
     found = {}
     for value, given in quotas.items():
-        pair = (given, given) if _count(given, least=0) else given
+        pair: Any = (given, given) if _count(given, least=0) else given
         good = isinstance(pair, tuple | list) and len(pair) == 2 and all(_count(v, least=0) for v in pair)
         if not good or pair[0] > pair[1]:
             raise ConstraintError(f"the quota of {column} = {value} is a number or (least, most), not {given!r}.")
@@ -281,4 +282,4 @@ def _ranges(column: Any, quotas: object) -> dict[Any, tuple[int, int]]:
 
 
 def _count(value: object, *, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

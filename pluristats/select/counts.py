@@ -47,7 +47,7 @@ def room(pool: Pool, checked: Checked, axis: PoolAxis) -> Room:
 
 
 def nearest_counts(target: Array, size: int, limits: Room) -> Ints | None:
-    """Counts c with Σ c = size and low ≤ c ≤ high whose divergence Σ_k f_k(c_k / size) is least; None: there are none.
+    """Counts c, Σ c = size and low ≤ c ≤ high, whose divergence Σ_k f_k(c_k / size) is least; None if there are none.
 
     Each f_k is convex, so that what one more row of a category changes only grows; giving rows one at a time to the
     category whose change is least is then optimal (Fox 1966).
@@ -57,12 +57,13 @@ def nearest_counts(target: Array, size: int, limits: Room) -> Ints | None:
         return None
     steps = changes(target, size)
     while counts.sum() < size:
-        change = np.where(counts < limits.high, steps[np.arange(len(counts)), np.minimum(counts, size - 1)], np.inf)
+        one_more = steps[np.arange(len(counts)), np.minimum(counts, size - 1)]
+        change = np.where(counts < limits.high, one_more, np.inf)
         counts[int(np.argmin(change))] += 1
     return counts
 
 
 def changes(target: Array, size: int) -> Array:
-    """What the (c + 1)-th row of each category changes, (K, size): f_k((c + 1) / size) − f_k(c / size), growing in c."""
+    """What the (c + 1)-th row of a category changes, (K, size): f_k((c + 1) / size) − f_k(c / size), growing in c."""
     parts = terms(np.arange(size + 1)[None, :] / size, target[:, None])
     return np.diff(parts, axis=1)

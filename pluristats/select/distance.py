@@ -50,6 +50,12 @@ def slope(p: Array, q: Array) -> Array:
         return np.where(q > 0, 0.5 * np.log2(2 * p / (p + q)), 0.5)
 
 
+def curvature(p: Array, q: Array) -> Array:
+    """Second derivative of a category's part in p: q / (2 ln 2 · p (p + q)); 0 where q = 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(q > 0, q / (2 * math.log(2) * p * (p + q)), 0.0)
+
+
 def combine(divergences: Sequence[float], weights: Sequence[float]) -> float:
     """Combined distance of axes with these divergences."""
     return math.sqrt(max(math.fsum(w * d for w, d in zip(weights, divergences, strict=True)) / math.fsum(weights), 0.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,7 +109,7 @@ def arrays(pool: Pool, checked: Checked, seed: int = 0) -> Arrays:
         low=checked.low,
         high=checked.high,
         base=base.astype(np.float64),
-        base_total=np.array([base[a:b].sum() for a, b in zip(bounds[:-1], bounds[1:], strict=True)]),
+        base_total=np.array([base[a:b].sum() for a, b in pairwise(bounds)]),
         size=checked.left,
     )
     forced_levels = np.bincount(every_level[checked.forced], minlength=n_levels)

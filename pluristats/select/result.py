@@ -46,8 +46,8 @@ class Selection:
     seconds, compile_seconds
         Of the search, and of compiling (once a machine) or loading the compiled code before it.
     trace
-        One row a look at the search: generation, individuals, distance (best so far), mean_distance (of the population),
-        seconds.
+        One row a look at the search: generation, individuals, distance (best so far), mean_distance (of the
+        population), seconds.
     """
 
     pool: Pool = field(repr=False)
@@ -68,7 +68,8 @@ class Selection:
         axes = ", ".join(f"{name} {value:.4f}" for name, value in self.axes.items())
         near = "" if self.bound is None else f", bound {self.bound.distance:.5f}"
         simulated = ", SIMULATED" if self.simulated else ""
-        return f"<Selection: {len(self.selected):,} of {len(self.pool):,}, distance {self.distance:.5f} ({axes}){near}{simulated}>"
+        rows = f"{len(self.selected):,} of {len(self.pool):,}"
+        return f"<Selection: {rows}, distance {self.distance:.5f} ({axes}){near}{simulated}>"
 
     @property
     def simulated(self) -> bool:
@@ -77,7 +78,7 @@ class Selection:
 
     @property
     def gap(self) -> float:
-        """Distance / bound − 1: how much nearer the target any selection could be at most; NaN without a bound above 0."""
+        """The distance over the bound, less 1: no selection is nearer by more. NaN without a bound above 0."""
         if self.bound is None or self.bound.distance <= 0:
             return math.nan
         return self.distance / self.bound.distance - 1
@@ -90,8 +91,8 @@ class Selection:
     def tidy(self) -> pd.DataFrame:
         """One row an axis and category.
 
-        Columns: ``axis``, ``category`` (text), ``target`` and ``achieved`` (shares), ``mass`` (of the selection; rows of
-        a harm level), ``rows`` (selected rows that have some), ``pool`` (the whole pool's share), ``simulated``.
+        Columns: ``axis``, ``category`` (text), ``target`` and ``achieved`` (shares), ``mass`` (of the selection; rows
+        of a harm level), ``rows`` (selected rows that have some), ``pool`` (the whole pool's share), ``simulated``.
         """
         parts = []
         for axis in self.pool.axes:
@@ -114,7 +115,7 @@ class Selection:
         return pd.concat(parts, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
-        """One row: size, pool, target, distance, distance_<axis>, bound, gap, fitness, method, seed, generations, …"""
+        """One row: size, pool, target, distance, distance_<axis>, bound, gap, fitness, and how it was found."""
         row: dict[str, Any] = {
             "size": len(self.selected),
             "pool": len(self.pool),
@@ -146,7 +147,7 @@ class Selection:
         return diversity(self.frame(), text=text, similar=similar)
 
     def as_json(self) -> dict[str, Any]:
-        """What a program needs, in plain types: selected, distance, axes, bound, gap, seconds, seed, stopped, …"""
+        """What a program needs, in plain types: selected, distance, axes, bound, gap, seconds and how it was found."""
         bound = None if self.bound is None else self.bound.distance
         return {
             "selected": self.selected.tolist(),

@@ -1,9 +1,9 @@
 """The search: generations of one method, and when to stop.
 
-Work is counted in generations, each a fixed number of random streams that depend on the seed and the individual's number
-only; individuals of a generation are made side by side and put in place in the order of their numbers. So the same seed
-and settings give the same selection whatever the number of threads, and a run that ``seconds`` ended is the run with
-``generations`` set to what it made.
+Work is counted in generations, each a fixed number of random streams that depend on the seed and the individual's
+number only; individuals of a generation are made side by side and put in place in the order of their numbers. So the
+same seed and settings give the same selection whatever the number of threads, and a run that ``seconds`` ended is the
+run with ``generations`` set to what it made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pluristats.select.problem import Arrays
 from pluristats.select.settings import ENDLESS, Settings
 
 # Temperatures in units of the median change of energy by a random exchange at the target (curvature only).
-HOT, WARM, COLD, TABU = 0.6, 0.13, 0.012, 0.006
+HOT, WARM, COLD, TABU = 2.0, 0.13, 0.012, 0.006
 CHILD_MOVES = 0.3
 # Random selections, and generations of the plain genetic algorithm, between two looks at the clock.
 AT_ONCE = {"random": 1_000, "genetic": 100}
@@ -80,7 +80,7 @@ class Task:
     counts
         Rows of each level to start with.
     settings
-        Filled.
+        How.
     seed
         Of the streams.
     scale
@@ -101,7 +101,7 @@ class Task:
 
     def stream(self, number: int) -> NDArray[np.uint64]:
         """The random stream of an individual, or −1 of the whole run."""
-        return np.random.SeedSequence([self.seed, number + 1]).generate_state(1, np.uint64)
+        return np.random.SeedSequence([self.seed, number + 1]).generate_state(1, np.uint64).astype(np.uint64)
 
     def start(self, number: int) -> Ints:
         """A random selection; with quotas the first one with every row exchanged for a random one that keeps them."""
@@ -132,8 +132,6 @@ def search(
     bound
         Distance that no selection is below; None where it is not known.
     """
-    settings = settings.filled()
-    assert settings.generations is not None
     compiling = time.perf_counter()
     scale = exchange_scale(arrays)
     first = None
@@ -180,7 +178,6 @@ def _stop(
     settings: Settings, look: Look, distance: float, bound: float | None, since: int, seconds: float, last: float
 ) -> str | None:
     """Why to stop now, if at all."""
-    assert settings.generations is not None and settings.population is not None
     if look.generations >= settings.generations:
         return "generations"
     if bound is not None and distance <= bound * (1 + settings.gap) + 1e-12:
@@ -243,7 +240,6 @@ def _compile(task: Task) -> None:
 def _memetic(task: Task) -> Iterator[Look]:
     """Steady state: the worst gives way to a child that is better and not there yet."""
     settings = task.settings
-    assert settings.population is not None and settings.offspring is not None
     population: list[Ints] = []
     energies: list[float] = []
     made = generation = 0
@@ -279,7 +275,7 @@ Job = Callable[[], tuple[Ints, float]]
 def _founder(task: Task, number: int) -> Job:
     """Improve a random selection."""
     start = task.start(number)
-    return lambda: _improved(task, start, task.stream(number), HOT, 1.0)
+    return lambda: _improved(task, start, number, task.stream(number), HOT, 1.0)
 
 
 def _child(task: Task, number: int, population: tuple[Ints, ...], energies: tuple[float, ...]) -> Job:
@@ -291,31 +287,35 @@ def _child(task: Task, number: int, population: tuple[Ints, ...], energies: tupl
     fitness = np.array(energies)
 
     def job() -> tuple[Ints, float]:
-        assert settings.tournament is not None and settings.mutation_rate is not None
         child = population[tournament(fitness, settings.tournament, stream)].copy()
         if uniform(stream) < settings.crossover_rate:
             child = cross(pb, child, population[tournament(fitness, settings.tournament, stream)], stream)
         mutate(pb, child, settings.mutation_rate, settings.any_level, stream)
-        return _improved(task, child, stream, WARM, CHILD_MOVES)
+        return _improved(task, child, number, stream, WARM, CHILD_MOVES)
 
     return job
 
 
-def _improved(task: Task, rows: Ints, stream: NDArray[np.uint64], hot: float, part: float) -> tuple[Ints, float]:
-    """Anneal, then search its neighbours with a list of what is forbidden."""
+def _improved(
+    task: Task, rows: Ints, number: int, stream: NDArray[np.uint64], hot: float, part: float
+) -> tuple[Ints, float]:
+    """Anneal, then tabu search.
+
+    Individuals of even number keep their harm levels' counts, which is best where the target can be met; odd ones may
+    change them, which is where it cannot.
+    """
     from pluristats.select.kernels.anneal import anneal
     from pluristats.select.kernels.problem import energy_of
     from pluristats.select.kernels.tabu import tabu
 
     pb, settings = task.arrays.problem, task.settings
-    assert settings.moves is not None
     rows = rows.copy()
     moves = max(1, int(part * settings.moves))
     if pb.size and len(pb.level) > pb.size:
-        anneal(pb, rows, stream, moves, hot * task.scale, COLD * task.scale, settings.any_level)
+        any_level = settings.any_level if number % 2 else 0.0
+        anneal(pb, rows, stream, moves, hot * task.scale, COLD * task.scale, any_level)
         if settings.steps:
-            lasting = np.zeros(len(pb.target))
-            tabu(pb, rows, stream, settings.steps, TABU * task.scale, settings.tenure, settings.nearest, lasting)
+            tabu(pb, rows, stream, settings.steps, TABU * task.scale, settings.tenure, settings.nearest)
     return rows, float(energy_of(pb, rows))
 
 
@@ -324,13 +324,13 @@ def _annealing(task: Task) -> Iterator[Look]:
     from pluristats.select.kernels.anneal import anneal
 
     pb, settings = task.arrays.problem, task.settings
-    assert settings.offspring is not None and settings.moves is not None
     moves = settings.moves
 
     def run(number: int) -> tuple[Ints, float]:
         rows = task.start(number)
         heat = HOT * task.scale, COLD * task.scale
-        return rows, float(anneal(pb, rows, task.stream(number), moves, *heat, settings.any_level))
+        any_level = settings.any_level if number % 2 else 0.0  # as in `_improved`
+        return rows, float(anneal(pb, rows, task.stream(number), moves, *heat, any_level))
 
     best, energies, generation = np.empty(0, np.int64), [math.inf], 0
     while True:
@@ -348,7 +348,6 @@ def _genetic(task: Task) -> Iterator[Look]:
     from pluristats.select.kernels.problem import energy_of
 
     pb, settings, stream = task.arrays.problem, task.settings, task.stream(-1)
-    assert settings.population is not None and settings.generations is not None
     population = np.array([task.start(number) for number in range(settings.population)])
     energies = np.array([energy_of(pb, rows) for rows in population])
     elite, done = min(settings.elite, settings.population - 1), 0

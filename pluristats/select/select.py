@@ -44,8 +44,8 @@ def select_prompts(
     Parameters
     ----------
     pool
-        One row a candidate, or the path of a .parquet or .csv file: ``seed``, ``harm_level``, ``action_*``, ``effect_*``,
-        ``value_topic_*`` for the paper's target; other columns stay as they are.
+        One row a candidate, or the path of a .parquet or .csv file: ``seed``, ``harm_level``, ``action_*``,
+        ``effect_*``, ``value_topic_*`` for the paper's target; other columns stay as they are.
     target
         A `Target`, a name or path for `load_target`; the paper's by default.
     size
@@ -232,7 +232,7 @@ def _run(problem: _Prepared, settings: Settings, seed: int, bound: Bound | None)
         bound=bound,
         method=settings.method,
         seed=seed,
-        settings=asdict(settings.filled()),
+        settings=asdict(settings),
         generations=found.generations,
         stopped=found.stopped,
         seconds=found.seconds,

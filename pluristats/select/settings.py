@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
@@ -13,41 +13,17 @@ Method = Literal["memetic", "genetic", "annealing", "greedy", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "memetic": {
-        "population": 8,
-        "generations": 16,
-        "offspring": 2,
-        "mutation_rate": 0.02,
-        "tournament": 2,
-        "patience": 8,
-    },
-    "genetic": {
-        "population": 60,
-        "generations": 10_000,
-        "offspring": 0,
-        "mutation_rate": 0.01,
-        "tournament": 3,
-        "patience": 0,
-    },
-    "annealing": {
-        "population": 1,
-        "generations": 2,
-        "offspring": 2,
-        "mutation_rate": 0.0,
-        "tournament": 1,
-        "patience": 0,
-    },
-    "greedy": {"population": 1, "generations": 1, "offspring": 1, "mutation_rate": 0.0, "tournament": 1, "patience": 0},
-    "random": {
-        "population": 1,
-        "generations": 20,
-        "offspring": 1,
-        "mutation_rate": 0.0,
-        "tournament": 1,
-        "patience": 0,
-    },
+    "memetic": {"population": 8, "generations": 16, "offspring": 2, "patience": 8, "moves": 3_000_000},
+    "genetic": {"population": 60, "generations": 10_000, "offspring": 0, "patience": 0, "moves": 0},
+    "annealing": {"population": 1, "generations": 2, "offspring": 2, "patience": 0, "moves": 20_000_000},
+    "greedy": {"population": 1, "generations": 1, "offspring": 1, "patience": 0, "moves": 0},
+    "random": {"population": 1, "generations": 20, "offspring": 1, "patience": 0, "moves": 0},
 }
-_MOVES = {"memetic": 1_000_000, "annealing": 20_000_000}
+for _method in METHODS:
+    _plain = _method == "genetic"
+    _DEFAULTS[_method] |= {"mutation_rate": 0.01 if _plain else 0.02, "tournament": 3 if _plain else 2}
+# The type is what it becomes: None stands for the method's own default until the record is made.
+_OWN: Any = None
 # Generations where only the seconds are limited.
 ENDLESS = 10**9
 
@@ -60,16 +36,16 @@ class Settings:
     ----------
     method
         ``memetic``: a genetic algorithm whose individuals are improved by local search: annealing, then tabu search.
-        ``genetic``: the same operators without local search. ``annealing``: independent runs from random selections, the
-        best is kept. ``greedy``: rows one at a time, each the best at that time. ``random``: the best of random
+        ``genetic``: the same operators without local search. ``annealing``: independent runs from random selections,
+        the best is kept. ``greedy``: rows one at a time, each the best at that time. ``random``: the best of random
         selections.
     population
         Individuals that are kept (memetic 8, genetic 60).
     generations
-        How many (memetic 16, genetic 10,000, annealing 2, random 20; greedy 1). A memetic generation makes ``offspring``
-        individuals: random ones until the population is full, then children. A generation of annealing is
-        ``offspring`` runs, one of ``random`` 1,000 selections. With ``seconds`` and without ``generations`` the seconds
-        decide.
+        How many (memetic 16, genetic 10,000, annealing 2, random 20; greedy 1). A memetic generation makes
+        ``offspring`` individuals: random ones until the population is full, then children. A generation of annealing
+        is ``offspring`` runs, one of ``random`` 1,000 selections. With ``seconds`` and without ``generations`` the
+        seconds decide.
     offspring
         Individuals a generation (memetic and annealing 2), which ``n_jobs`` threads make at the same time. In the plain
         genetic algorithm all but ``elite`` are.
@@ -82,10 +58,11 @@ class Settings:
     elite
         Fittest individuals that a generation of the plain genetic algorithm keeps.
     any_level
-        Part of random exchanges that may change the harm level; the others keep it.
+        Part of random exchanges that may change the harm level; the others keep it. Of the memetic algorithm and of
+        annealing this is so of every second individual; the others keep the counts of levels nearest to the target.
     moves
-        Exchanges that an annealing run tries (memetic 1,000,000 for a random individual, 300,000 for a child; annealing
-        20,000,000).
+        Exchanges that an annealing run tries (memetic 3,000,000 for a random individual, three tenths for a child;
+        annealing 20,000,000).
     steps
         Steps of tabu search an individual.
     nearest
@@ -110,19 +87,19 @@ class Settings:
     """
 
     method: Method = "memetic"
-    population: int | None = None
-    generations: int | None = None
-    offspring: int | None = None
+    population: int = _OWN
+    generations: int = _OWN
+    offspring: int = _OWN
     crossover_rate: float = 0.9
-    mutation_rate: float | None = None
-    tournament: int | None = None
+    mutation_rate: float = _OWN
+    tournament: int = _OWN
     elite: int = 1
-    any_level: float = 0.05
-    moves: int | None = None
+    any_level: float = 0.1
+    moves: int = _OWN
     steps: int = 10_000
     nearest: int = 32
     tenure: int = 10
-    patience: int | None = None
+    patience: int = _OWN
     gap: float = 0.0
     seconds: float | None = None
     n_jobs: int = 1
@@ -131,30 +108,25 @@ class Settings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConstraintError(f"method is one of {', '.join(METHODS)}, not {self.method!r}.")
+        for name, value in _DEFAULTS[self.method].items():
+            if getattr(self, name) is None:
+                endless = name == "generations" and self.seconds is not None and self.method != "greedy"
+                object.__setattr__(self, name, ENDLESS if endless else value)
         whole = {
             "population": 1, "generations": 1, "offspring": 0, "tournament": 1, "elite": 0, "moves": 0, "steps": 0,
             "nearest": 1, "tenure": 0, "patience": 0, "n_jobs": 1,
         }  # fmt: skip
         for name, least in whole.items():
             value = getattr(self, name)
-            if value is not None and not (
-                isinstance(value, Integral) and not isinstance(value, bool) and value >= least
-            ):
+            if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
                 raise ConstraintError(f"{name} is a whole number of at least {least}, not {value!r}.")
         for name, most in {"crossover_rate": 1, "mutation_rate": 1, "any_level": 1, "gap": math.inf}.items():
             value = getattr(self, name)
-            if value is not None and not (_number(value) and 0 <= value <= most):
+            if not (_number(value) and 0 <= value <= most):
                 raise ConstraintError(f"{name} is a number from 0 to {most:g}, not {value!r}.")
+            object.__setattr__(self, name, float(value))  # the kernels are compiled for one type
         if self.seconds is not None and not (_number(self.seconds) and 0 < self.seconds < math.inf):
             raise ConstraintError(f"seconds is a number above 0, not {self.seconds!r}.")
-
-    def filled(self) -> Settings:
-        """With the method's defaults where None stands; ``generations`` without end where the seconds decide."""
-        defaults = dict(_DEFAULTS[self.method])
-        if self.seconds is not None and self.method != "greedy":
-            defaults["generations"] = ENDLESS
-        defaults["moves"] = _MOVES.get(self.method, 0)
-        return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
 
 def _number(value: object) -> bool:

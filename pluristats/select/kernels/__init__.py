@@ -1,0 +1,1 @@
+"""The compiled part of the search: the only modules that import numba, imported where a search begins."""

@@ -109,7 +109,7 @@ def generations(
 ) -> Floats:
     """A number of generations of the plain genetic algorithm, in place; best and mean energy of each, (number, 2).
 
-    The ``elite`` fittest stay; every other place goes to a child of two tournament winners, or to a mutated copy of one.
+    The ``elite`` fittest stay; every other place goes to a child of two tournament winners or a mutated copy of one.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def generations(
 
 @jit
 def best_of(pb: Problem, rows: Ints, number: int, stream: Stream) -> tuple[Floats, Ints]:
-    """Energies of random selections, each the last with every row exchanged within its level, and the best of them."""
+    """Energies of random selections, each the last with all rows exchanged within their levels, and the best one."""
     energies = np.empty(number)
     best = rows.copy()
     for z in range(number):

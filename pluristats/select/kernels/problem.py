@@ -1,14 +1,16 @@
 """What the compiled searches work on: arrays of one pool, target and set of constraints; and a selection's state.
 
-Mass of axis a, category k in a selection: S_k = Σ_i x_ik (i the chosen rows, ``base`` those that must be in it), total
-T_a = Σ_{k in a} S_k, share p_k = S_k / T_a. Energy is the weighted mean of the axes' divergences, Σ_a w_a JSD(p_a, q_a)
-in bits. For a row put in the place of another, y = x_j − x_i, to second order
+Mass of category k of axis a in a selection: S_k = Σ_i x_ik (i the chosen rows, ``base`` those that must be in it),
+total T_a = Σ_{k in a} S_k, share p_k = S_k / T_a. Energy is the weighted mean of the axes' divergences, in bits,
+Σ_a w_a JSD(p_a, q_a). For a row put in the place of another, y = x_j − x_i, to second order
 
     ΔE ≈ Σ_a [ Σ_k G_k (y_k − p_k Δt_a) + ½ Σ_k H_k (y_k − p_k Δt_a)² ],
-    G_k = w_a f'(p_k) / T_a,   H_k = w_a f''(p_k) / T_a²,   f'(p) = ½ log₂(2p / (p + q)),   f'' = q / (2 ln 2 · p (p + q)),
+    G_k = w_a f'(p_k) / T_a,   H_k = w_a f''(p_k) / T_a²,
+    f'(p) = ½ log₂(2p / (p + q)),   f''(p) = q / (2 ln 2 · p (p + q)),
 
 Δt_a the difference of the rows' totals, which is 0 on axes where every row has the same. It is sparse: only the two
-rows' non-zeros and, where totals differ, a few sums are needed. It screens candidates; what passes is evaluated exactly.
+rows' non-zeros and, where totals differ, a few sums are needed. It screens candidates; what passes is evaluated
+exactly.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-jit = numba.njit(cache=True, nogil=True)
+jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 LN2 = math.log(2.0)
 # Where a category has less than this share of its target, f' and f'' are those there: at 0 both are infinite.
 LEAST = 1 / 16

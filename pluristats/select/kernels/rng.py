@@ -27,7 +27,7 @@ def bits(stream: Stream) -> np.uint64:
 @jit
 def below(stream: Stream, n: int) -> int:
     """An integer from 0 to n − 1 (n below 2³²; the bias is below n / 2³²)."""
-    return np.int64(((bits(stream) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    return int(((bits(stream) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @jit

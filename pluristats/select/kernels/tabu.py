@@ -5,8 +5,9 @@ the L rows of its harm level with the least
 
     c(j) = Ḡ'(y − pΔt) + ½ (y − pΔt)' H (y − pΔt),   y = x_j − x_i,
 
-Ḡ a gradient that lasts (0 where the target can be met). All N·L changes of energy are kept: an exchange with difference
-y* moves each by (y − pΔt)' H (y* − pΔt*), which needs the few categories of y* only, category by category over all
+Ḡ a gradient that lasts (near 0 where the target can be met): half of the first one, then the mean over the steps since
+the lists were made, which they are every `RELIST` steps. All N·L changes of energy are kept: an exchange with
+difference y* moves each by (y − pΔt)' H (y* − pΔt*), which needs the few categories of y* only, category by category over all
 candidates. They are made anew from the exact derivatives every `RENEW` steps; the energy itself is always exact.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pluristats.select.kernels.problem import (
     Floats,
@@ -32,13 +34,13 @@ from pluristats.select.kernels.problem import (
 )
 from pluristats.select.kernels.rng import Stream, below, uniform
 
-RENEW = 50
+Singles = NDArray[np.float32]
+# Steps between two times that changes are made anew, and that candidates are.
+RENEW, RELIST = 50, 5_000
 
 
 @jit
-def tabu(
-    pb: Problem, chosen: Ints, stream: Stream, steps: int, heat: float, tenure: int, nearest: int, lasting: Floats
-) -> float:
+def tabu(pb: Problem, chosen: Ints, stream: Stream, steps: int, heat: float, tenure: int, nearest: int) -> float:
     """Search from a selection, in place, to the best that was met; its energy.
 
     Each step makes the exchange with the least ΔE + heat · (an exponential draw), whether it improves or not. A row
@@ -49,28 +51,31 @@ def tabu(
     ----------
     nearest
         L.
-    lasting
-        Ḡ at the start, (K,); becomes the mean gradient of this search.
     """
     st = new_state(pb, chosen)
     now = energy(pb, st.sums, st.totals)
     best, lowest = chosen.copy(), now
     n, many, kinds, ratios = len(chosen), len(pb.level), len(pb.target), len(pb.ratio_axis)
-    own = lists(pb, st, lasting)
+    mean, counted = 0.5 * st.g, 1
     rows = np.empty((n, nearest), np.int64)
     y = np.zeros((kinds + 2 * ratios, n, nearest), np.float32)
     change = np.zeros((n, nearest), np.float32)
     dist = np.empty(np.max(pb.first[1:] - pb.first[:-1]))
-    h, hp = st.h.copy(), st.hp.copy()
-    for place in range(n):
-        fill(pb, st, h, hp, own, chosen[place], place, rows, y, dist)
+    h, own = st.h, np.zeros((many, 1 + ratios))
     until = np.zeros(many, np.int64)
-    mean = np.zeros(kinds)
     for step in range(steps):
         if step % RENEW == 0:
             resum(pb, chosen, st.sums, st.totals)
             derive(pb, st)
+            if step % RELIST == 0:
+                h = st.h.copy()
+                lists(pb, st, mean / counted, own)
+                for place in range(n):
+                    fill(pb, st, h, own, chosen[place], place, rows, y, dist)
+                mean[:] = 0.0
+                counted = 0
             mean += st.g
+            counted += 1
             for place in range(n):
                 anew(pb, st, y, change, place)
         least, at, slot = np.inf, -1, -1
@@ -94,28 +99,21 @@ def tabu(
         chosen[at] = j
         until[i] = step + tenure + below(stream, tenure + 1)
         moved(pb, st, i, j, y, change)
-        fill(pb, st, h, hp, own, j, at, rows, y, dist)
+        fill(pb, st, h, own, j, at, rows, y, dist)
         derive(pb, st)
         anew(pb, st, y, change, at)
         if now < lowest - 1e-15:
             lowest = now
             best[:] = chosen
-    lasting[:] = mean / max(1, (steps + RENEW - 1) // RENEW)
     chosen[:] = best
-    return energy_at(pb, best, st)
-
-
-@jit
-def energy_at(pb: Problem, chosen: Ints, st: State) -> float:
-    """Energy from the rows, in the state's own arrays."""
-    resum(pb, chosen, st.sums, st.totals)
+    resum(pb, best, st.sums, st.totals)
     return energy(pb, st.sums, st.totals)
 
 
 @jit
-def lists(pb: Problem, st: State, lasting: Floats) -> Floats:
-    """What rows bring to c(j) by themselves: Ḡ'(x − pt) + ½ x'Hx, and Σ Hp x a ratio axis; (n, 1 + R)."""
-    own = np.zeros((len(pb.level), 1 + len(pb.ratio_axis)))
+def lists(pb: Problem, st: State, lasting: Floats, own: Floats) -> None:
+    """What rows bring to c(j) by themselves: Ḡ'(x − pt) + ½ x'Hx, and Σ Hp x a ratio axis; into (n, 1 + R)."""
+    own[:] = 0.0
     lasting_p = np.zeros(len(pb.ratio_axis))
     for r in range(len(lasting_p)):
         a = pb.ratio_axis[r]
@@ -129,12 +127,11 @@ def lists(pb: Problem, st: State, lasting: Floats) -> Floats:
             own[j, 0] -= lasting_p[r] * pb.total[j, r]
             for z in range(pb.start[j, r + 1], pb.start[j, r + 2]):
                 own[j, 1 + r] += st.hp[pb.category[z]] * pb.mass[z]
-    return own
 
 
 @jit
 def fill(
-    pb: Problem, st: State, h: Floats, hp: Floats, own: Floats, i: int, place: int, rows: Ints, y: Floats, dist: Floats
+    pb: Problem, st: State, h: Floats, own: Floats, i: int, place: int, rows: Ints, y: Singles, dist: Floats
 ) -> None:
     """The candidates of a place that row i holds, and their differences: category by category, then Δt and Σ Hp y."""
     kinds, nearest = len(pb.target), rows.shape[1]
@@ -192,7 +189,7 @@ def smallest(values: Floats, n: int, offset: int, into: Ints) -> None:
 
 
 @jit
-def anew(pb: Problem, st: State, y: Floats, change: Floats, place: int) -> None:
+def anew(pb: Problem, st: State, y: Singles, change: Singles, place: int) -> None:
     """The changes of energy at a place, to second order at the present derivatives."""
     kinds = len(pb.target)
     for c in range(change.shape[1]):
@@ -210,7 +207,7 @@ def anew(pb: Problem, st: State, y: Floats, change: Floats, place: int) -> None:
 
 
 @jit
-def moved(pb: Problem, st: State, i: int, j: int, y: Floats, change: Floats) -> None:
+def moved(pb: Problem, st: State, i: int, j: int, y: Singles, change: Singles) -> None:
     """What the exchange of i for j does to all changes: (y − pΔt)' H (y* − pΔt*), category by category."""
     kinds, flat = len(pb.target), change.reshape(-1)
     star = np.zeros(kinds)
@@ -231,7 +228,7 @@ def moved(pb: Problem, st: State, i: int, j: int, y: Floats, change: Floats) -> 
 
 
 @jit
-def along(values: Floats, direction: Floats, by: float) -> None:
+def along(values: Singles, direction: Singles, by: float) -> None:
     """Values + by · direction, in place."""
     factor = np.float32(by)
     for v in range(len(values)):
