@@ -41,8 +41,7 @@ from pluristats.select.problem import EQUAL
 
 # Intervals that are solved at most, and how close to the least value that is known is close enough.
 SOLVES, NEAR = 24, 0.01
-# Totals below this part of the evenly spread rows' are not told apart: a w can have next to no mass on an axis, with any
-# p.
+# Totals below this part of the evenly spread rows' are not told apart: a w can have next to no mass there.
 LEAST_TOTAL = 1 / 16
 
 Rows = NDArray[np.int64]
