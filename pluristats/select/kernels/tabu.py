@@ -5,10 +5,11 @@ the L rows of its harm level with the least
 
     c(j) = Ḡ'(y − pΔt) + ½ (y − pΔt)' H (y − pΔt),   y = x_j − x_i,
 
-Ḡ a gradient that lasts (near 0 where the target can be met): half of the first one, then the mean over the steps since
-the lists were made, which they are every `RELIST` steps. All N·L changes of energy are kept: an exchange with
+Ḡ a gradient that lasts (near 0 where the target can be met): half of the first one, then the mean over the steps
+since the lists were made, which they are every `RELIST` steps. All N·L changes of energy are kept: an exchange with
 difference y* moves each by (y − pΔt)' H (y* − pΔt*), which needs the few categories of y* only, category by category
-over all candidates. They are made anew from the exact derivatives every `RENEW` steps; the energy itself is always exact.
+over all candidates. They are made anew from the exact derivatives every `RENEW` steps; the energy itself is always
+exact.
 """
 
 from __future__ import annotations
