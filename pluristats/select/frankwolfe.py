@@ -113,6 +113,8 @@ def _model(roots: Array, slopes: Array, share: Array) -> Array:
     from scipy.optimize import nnls
 
     bend = roots.T @ roots
+    if not (np.isfinite(bend).all() and np.isfinite(slopes).all()):  # overflow at an edge: the pairwise step is left
+        return share
     scale = float(np.trace(bend)) / len(share) or 1.0
     upper = cholesky(bend / scale + 1e-10 * np.eye(len(share)))
     right = upper @ share - solve_triangular(upper, (slopes - slopes.min()) / scale, trans="T")
