@@ -121,7 +121,7 @@ def _model(roots: Array, slopes: Array, share: Array) -> Array:
     heavy = 1e3 * float(np.abs(upper).max())
     try:
         found, _ = nnls(np.vstack([upper, np.full(len(share), heavy)]), np.append(right, heavy))
-    except RuntimeError:  # too many iterations: the pairwise step is left
+    except (RuntimeError, np.linalg.LinAlgError):  # it did not end, or met a singular set: the pairwise step is left
         return share
     return found / found.sum() if found.sum() > 0 else share
 
