@@ -94,6 +94,43 @@ def test_the_second_order_change_is_the_change_to_third_order(mass: str) -> None
     assert errors[1] < errors[0] / (50 if mass == "presence" or len(at) else 500)
 
 
+@pytest.mark.parametrize("mass", ["shares", "argmax", "presence"])
+def test_tabus_changes_are_those_of_the_dense_formula(mass: str) -> None:
+    """Made anew: G'(y − pΔt) + ½ (y − pΔt)'H(y − pΔt); an exchange y* adds (y − pΔt)'H(y* − pΔt*). To 32 bits."""
+    from pluristats.select.kernels.problem import new_state
+    from pluristats.select.kernels.tabu import anew, fill, lists, moved
+
+    _, _, built = problem(11, mass)
+    pb, chosen = built.problem, start(built, 11)
+    st = new_state(pb, chosen)
+    n, nearest, kinds, ratios = len(chosen), 6, len(pb.target), len(pb.ratio_axis)
+    rows, own = np.empty((n, nearest), np.int64), np.zeros((len(pb.level), 1 + ratios))
+    y = np.zeros((kinds + 2 * ratios, n, nearest), np.float32)
+    change, dist = np.zeros((n, nearest), np.float32), np.empty(np.diff(pb.first).max())
+    lists(pb, st, st.g, own)
+    for place in range(n):
+        fill(pb, st, st.h, own, chosen[place], place, rows, y, dist)
+        anew(pb, st, y, change, place)
+
+    x, axis = np.zeros((len(pb.level), kinds)), np.repeat(np.arange(len(pb.weight)), np.diff(pb.axis))
+    for i in range(len(x)):
+        x[i, pb.category[pb.start[i, 0] : pb.start[i, -1]]] = pb.mass[pb.start[i, 0] : pb.start[i, -1]]
+    p = st.sums / st.totals[axis]
+
+    def moves(i: int, j: int) -> np.ndarray:
+        by_axis = np.add.reduceat(x[j] - x[i], pb.axis[:-1])
+        return x[j] - x[i] - p * np.where(pb.ratio >= 0, by_axis, 0.0)[axis]
+
+    each = np.array([[moves(chosen[place], j) for j in rows[place]] for place in range(n)])
+    dense = each @ st.g + 0.5 * (each**2) @ st.h
+    scale = float(np.abs(dense).max())
+    assert scale > 1e-4
+    np.testing.assert_allclose(change, dense, atol=1e-5 * scale)
+    i, j = chosen[3], rows[3, 2]
+    moved(pb, st, i, j, y, change)
+    np.testing.assert_allclose(change, dense + each @ (st.h * moves(i, j)), atol=1e-5 * scale)
+
+
 def test_nearest_candidates_are_those_of_a_sort() -> None:
     from pluristats.select.kernels.tabu import smallest
 
