@@ -55,8 +55,7 @@ def test_a_feature_groups_kernel_is_sklearns() -> None:
     x = ours.features["actions"]
     x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0).sum())
     distances = [((x[i] - x[j]) ** 2).sum() for i in range(len(x)) for j in range(i)]
-    width = 0.5 * np.sqrt(np.median(distances))
-    k = rbf_kernel(x, gamma=1 / (2 * width**2))
+    k = rbf_kernel(x, gamma=1 / np.median(distances))
     found = named(prompt_kernels(ours))["actions"].between(ours, ours)
     np.testing.assert_allclose(found, k / (1 - k.mean()), atol=1e-12)
 

@@ -100,7 +100,7 @@ def ridge(xs: list[Array], ys: list[Array]) -> Ridge:
     p = xs[0].shape[1]
     usable = [len(y) > 1 for y in ys]
     parts = [_decomposed(x, y) if ok else None for x, y, ok in zip(xs, ys, usable, strict=True)]
-    error = np.array([sum(_left_out(part, penalty) for part in parts if part is not None) for penalty in _PENALTIES])
+    error = sum((_left_out(part) for part in parts if part is not None), start=np.zeros(len(_PENALTIES)))
     penalty = float(_PENALTIES[int(np.argmin(error))])
     intercept, coefficients = np.zeros(len(ys)), np.zeros((len(ys), p))
     for k, (x, y, part) in enumerate(zip(xs, ys, parts, strict=True)):
@@ -124,10 +124,10 @@ def _decomposed(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
     return u, s, vt, y - y.mean()
 
 
-def _left_out(part: tuple[Array, Array, Array, Array], penalty: float) -> float:
-    """Sum of squared leave-one-out errors."""
+def _left_out(part: tuple[Array, Array, Array, Array]) -> Array:
+    """Sum of squared leave-one-out errors with each penalty."""
     u, s, _, y = part
-    share = s**2 / (s**2 + penalty)
+    share = s[:, None] ** 2 / (s[:, None] ** 2 + _PENALTIES)
     hat = 1.0 / len(y) + (u**2) @ share
-    residual = y - u @ (share * (u.T @ y))
-    return float(np.sum((residual / np.maximum(1.0 - hat, 1e-9)) ** 2))
+    residual = y[:, None] - u @ (share * (u.T @ y)[:, None])
+    return np.asarray(np.sum((residual / np.maximum(1.0 - hat, 1e-9)) ** 2, axis=0))
