@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pluristats.errors import ProfileError
 from pluristats.features.taxonomy import ACTION_COLUMNS, ACTIONS, EFFECT_COLUMNS, EFFECTS, normal
+from pluristats.packaged import packaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,7 @@ def load_profile(name: str | Path) -> Profile:
         known = profile_names()
         if str(name) not in known:
             raise ProfileError(f"there is no profile {str(name)!r}; there are {', '.join(known)}, or give a YAML file.")
-        path = _folder() / f"{name}.yaml"
+        path = packaged("generation") / "profiles" / f"{name}.yaml"
     import yaml
 
     try:
@@ -183,15 +184,7 @@ def load_profile(name: str | Path) -> Profile:
 
 def profile_names() -> tuple[str, ...]:
     """Names of the profiles in ``generation/profiles/``."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
-
-
-def _folder() -> Path:
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_generation", package.parent / "generation"):
-        if (folder / "profiles").is_dir():
-            return folder / "profiles"
-    raise ProfileError(f"the profiles are not where pluristats is installed ({package}); install it again.")
+    return tuple(sorted(path.stem for path in (packaged("generation") / "profiles").glob("*.yaml")))
 
 
 def _from_yaml(content: object, stem: str) -> Profile:

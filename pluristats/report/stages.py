@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pluristats.errors import RunError
+from pluristats.packaged import packaged
 
 Value = str | int | float | bool | None | list | dict
 
@@ -177,12 +178,9 @@ def notebook_path(stage: Stage) -> Path:
     RunError
         When it is in neither.
     """
-    package = Path(__file__).resolve().parent.parent
-    # The installed copy first: beside an installed package, "notebooks" may be anybody's folder.
-    for folder in (package / "_notebooks", package.parent / "notebooks"):
-        path = folder / stage.notebook
-        if path.is_file():
-            return path
+    path = packaged("notebooks") / stage.notebook
+    if path.is_file():
+        return path
     raise RunError(
         f"the notebook {stage.notebook} of stage {stage.name!r} is not there; install pluristats again, "
         "or run it from a complete clone"

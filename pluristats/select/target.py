@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pluristats.errors import TargetError
+from pluristats.packaged import packaged
 
 Mass = Literal["shares", "argmax", "presence"]
 MASSES: tuple[Mass, ...] = get_args(Mass)
@@ -152,7 +153,7 @@ def load_target(name: str | Path = "pluriharms") -> Target:
         known = target_names()
         if str(name) not in known:
             raise TargetError(f"there is no target {str(name)!r}; there are {_listed(known)}, or give a YAML file.")
-        path = _folder() / f"{name}.yaml"
+        path = packaged("generation") / "targets" / f"{name}.yaml"
     import yaml
 
     try:
@@ -169,15 +170,7 @@ def load_target(name: str | Path = "pluriharms") -> Target:
 
 def target_names() -> tuple[str, ...]:
     """Names of the targets in ``generation/targets/``."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.yaml")))
-
-
-def _folder() -> Path:
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_generation", package.parent / "generation"):
-        if (folder / "targets").is_dir():
-            return folder / "targets"
-    raise TargetError(f"the targets are not where pluristats is installed ({package}); install it again.")
+    return tuple(sorted(path.stem for path in (packaged("generation") / "targets").glob("*.yaml")))
 
 
 def _from_yaml(content: object, stem: str) -> Target:

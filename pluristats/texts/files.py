@@ -14,6 +14,7 @@ from typing import IO, Any
 import pandas as pd
 
 from pluristats.errors import GenerateError, Problem
+from pluristats.packaged import packaged as folder
 from pluristats.study.tables import parse_csv, read_text
 
 # A spreadsheet runs text that begins so as a formula.
@@ -23,10 +24,7 @@ _MARK = b"pluristats"
 
 def packaged(name: str) -> Path:
     """Where a file of ``generation/`` is; a path that need not exist where there is none of this name."""
-    package = Path(__file__).resolve().parent.parent
-    # The installed copy first: beside an installed package, "generation" may be anybody's folder.
-    installed = package / "_generation"
-    return (installed if installed.is_dir() else package.parent / "generation") / name
+    return folder("generation") / name
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:
