@@ -35,6 +35,17 @@ def test_statistical_methods_by_name(study: Path, tmp_path: Path, command: InPro
     assert shown.stdout.startswith("SIMULATED DATA") and "known-prompts and oracle have seen" in shown.stdout
 
 
+def test_a_method_that_cannot_be_fitted_is_named_with_the_reason(tmp_path: Path, command: InProcess) -> None:
+    small = ps.simulate_study(n_annotators=2, n_prompts=12, seed=1)
+    path = ps.write_study(small, tmp_path / "small")
+    words = ("evaluate", "--data", path, "--methods", "annotator-mean,lasso-mixed", "--splits", 1)
+    told = command(*words, "--json").json()
+    assert told["skipped"] and {s["method"] for s in told["skipped"]} == {"lasso-mixed"}
+    assert all(s["reason"].endswith("(on 1 of 1 splits)") for s in told["skipped"])
+    shown = command(*words).stdout
+    assert "skipped: lasso-mixed in new-prompts: " in shown and "annotator-mean" in shown
+
+
 @pytest.mark.slow
 def test_methods_that_ask_a_model_say_that_the_answers_are_made_up(
     study: Path, tmp_path: Path, command: InProcess
