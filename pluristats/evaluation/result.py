@@ -23,6 +23,9 @@ COLUMNS = ["method", "setting", "mae", "mae_lo", "mae_hi", "rmse", "spearman", "
 COLUMNS += ["n_annotators", "n_refused", "note"]
 """Columns of the table."""
 
+# Names of methods that know no person.
+_NOBODYS = r"(?:.*-aggregate|uniform-random|constant-.*|(?:oracle-)?prompt-mean)$"
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -290,7 +293,8 @@ class Evaluation:
     def published(self) -> pd.DataFrame:
         """Our rows and the paper's: method, setting, personalised, aggregate, source, and ends of intervals.
 
-        A method named ``…-aggregate``, or whose note begins so, stands in the column ``aggregate``. Ours of
+        A method named ``…-aggregate``, one whose note begins so, and a baseline that knows no person (constants, random
+        numbers, prompt means) stand in the column ``aggregate``. Ours of
         ``known-prompts`` and ``oracle`` are not comparable with the paper's rows, which saw nobody's ratings of the
         test prompts.
 
@@ -302,7 +306,7 @@ class Evaluation:
             aggregate_lo, aggregate_hi (as :meth:`tidy`; NaN for the paper's).
         """
         ours = self.tidy().dropna(subset="mae")
-        aggregate = ours["method"].str.endswith("-aggregate") | ours["note"].str.startswith("aggregate")
+        aggregate = ours["method"].str.match(_NOBODYS) | ours["note"].str.startswith("aggregate")
         made_up = ours["note"].str.contains("SIMULATED")
         source = "simulated data" if self.simulated else np.where(made_up, "simulated answers", "here")
         rows = pd.DataFrame(
