@@ -52,6 +52,7 @@ def test_bars_stand_beside_the_papers_in_its_setting_alone() -> None:
         plot.mae_bars(BARS, "oracle")
 
 
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 def test_bars_in_words_and_without_intervals() -> None:
     told = plot.describe_mae_bars(BARS)
     assert told == (
@@ -72,6 +73,7 @@ def by_annotator(**more: object) -> pd.DataFrame:
     return pd.DataFrame({**rows, "setting": "new-prompts", **more})
 
 
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 def test_annotators_are_ordered_by_the_first_method() -> None:
     ax = plot.mae_by_annotator(by_annotator())
     first, second = ax.lines
