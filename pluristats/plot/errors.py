@@ -172,7 +172,7 @@ def describe_calibration(table: pd.DataFrame) -> str:
     rows = _filled(table)
     off = (rows["rating"] - rows["predicted"]).abs()
     mean = float((off * rows["n"]).sum() / rows["n"].sum())
-    worst = rows.loc[off.idxmax()]
+    worst = rows.iloc[int(off.to_numpy().argmax())]
     return (
         f"{_simulated(table)}Mean rating against mean prediction in {count(len(rows), 'bin')} of predictions, "
         f"{number(mean)} apart on average; farthest where {number(worst['predicted'])} was predicted and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,10 +46,10 @@ def mae_bars(table: pd.DataFrame, setting: str = "new-prompts", *, ax: Axes | No
                 at = (rows[kind].notna() & rows["source"].eq("published").eq(theirs)).to_numpy()
                 if not at.any():
                     continue
-                part, y = rows[at], np.flatnonzero(at) + shift[at]
+                part, y = rows[at], (np.arange(len(rows), dtype=np.float64) + shift)[at]
                 height = np.where(shift[at] == 0, 0.72, 0.36)
-                face = {"facecolor": "white", "edgecolor": colour, "hatch": "////"} if theirs else {"facecolor": colour}
-                ax.barh(y, part[kind], height=height, **({"edgecolor": INK} | face))
+                face, edge, hatch = ("white", colour, "////") if theirs else (colour, INK, "")
+                ax.barh(y, part[kind], height=height, facecolor=face, edgecolor=edge, hatch=hatch)
                 _ends(ax, part, kind, y)
         named = {"personalised": (BLUE, "personalised"), "aggregate": (ORANGE, "aggregate (A)")}
         handles = [Patch(facecolor=named[k][0], edgecolor=INK, label=named[k][1]) for k in kinds]
@@ -90,7 +91,7 @@ def _bar_rows(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     return rows.iloc[np.argsort(least.to_numpy(dtype=np.float64), kind="stable")].reset_index(drop=True)
 
 
-def _bar_name(row: dict[str, object]) -> str:
+def _bar_name(row: Mapping[Hashable, object]) -> str:
     marks = {"published": " (published)", "simulated answers": " (SIMULATED answers)"}
     return f"{row['method']}{marks.get(str(row['source']), '')}"
 
