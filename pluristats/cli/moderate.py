@@ -164,21 +164,20 @@ def _made(names: list[str], asker: Asker | None, seed: int, trees: Path | None, 
 def _tell(found: Moderation, told: list[str], as_json: bool) -> None:
     from pluristats.cli.output import print_json, print_table, printable
 
-    table, compared = found.glance(), found.comparisons()
+    table = found.glance()
     if as_json:
-        rows = {"rows": table, "comparisons": compared, "refusals": found.refusals, "warnings": told}
+        rows = {"rows": table, "comparisons": found.comparisons(), "refusals": found.refusals, "warnings": told}
         print_json({"simulated": found.simulated, **rows})
         return
     if found.simulated:
         print("SIMULATED: these texts or answers were made up; nothing here says anything about a model")
     print_table(table[["method", "n", "n_harmful", "n_refused", "n_unlabelled", "threshold"]])
     print()
-    print_table(_wide(found))
-    first = found.scored[0].name
-    if len(compared):
-        print(f"\n{printable(first)} less each other, on the texts that count for both:")
-        pairs = compared[compared["a"].eq(first)]
-        print_table(pairs[["b", "metric", "difference", "lo", "hi", "n", "reason"]])
+    print_table(_with_intervals(table))
+    first, *others = (scored.name for scored in found.scored)
+    for other in others:
+        print(printable(f"\n{first} less {other}, on the texts that count for both:"))
+        print_table(found.compare(first, other)[["metric", "difference", "lo", "hi", "n", "reason"]])
     for method, note in zip(table["method"], table["note"], strict=True):
         if note:
             print(printable(f"- {method}: {note}"))
@@ -186,17 +185,15 @@ def _tell(found: Moderation, told: list[str], as_json: bool) -> None:
     print(f"Refused and unreadable answers are {policy}. Precision and F1 hold for this share of harmful texts alone.")
 
 
-def _wide(found: Moderation) -> pd.DataFrame:
-    """A row a model and a column a metric, with its interval as text; empty where it is not known."""
-    import pandas as pd
+def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """A column a metric, with its interval as text; empty where it is not known."""
+    from pluristats.evaluation.moderation import METRICS
 
-    rows = found.tidy()
-
-    def text(row: Any) -> str:
-        if row.estimate != row.estimate:
+    def text(row: Any, metric: str) -> str:
+        value, low, high = (row[f"{metric}{end}"] for end in ("", "_lo", "_hi"))
+        if value != value:
             return ""
-        return f"{row.estimate:.3f}" + ("" if row.lo != row.lo else f" [{row.lo:.3f}, {row.hi:.3f}]")
+        return f"{value:.3f}" + ("" if low != low else f" [{low:.3f}, {high:.3f}]")
 
-    cells = pd.Series([text(row) for row in rows.itertuples()], index=[rows["method"], rows["metric"]])
-    names = [scored.name for scored in found.scored]
-    return cells.unstack().loc[names, list(dict.fromkeys(rows["metric"]))].reset_index()
+    cells = {metric: [text(row, metric) for row in table.to_dict("records")] for metric in METRICS}
+    return table[["method"]].assign(**cells)

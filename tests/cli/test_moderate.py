@@ -40,7 +40,7 @@ def test_columns_are_judged_as_in_python(file: Path, command: InProcess) -> None
     assert {r["metric"] for r in told["comparisons"]} >= {"auc", "f1"} and told["comparisons"][0]["n"] == 5
     assert len(pd.read_csv(file.parent / "p.csv")) == 12
     shown = command(*words).stdout
-    assert "score less each other" in shown and "are left out" in shown and "SIMULATED" not in shown
+    assert "score less guard" in shown and "are left out" in shown and "SIMULATED" not in shown
 
 
 def test_answers_of_the_embedded_endpoint_are_called_simulated(file: Path, command: InProcess) -> None:

@@ -12,7 +12,7 @@ from pluristats.engine.result import Array
 METRICS = ("precision", "recall", "f1", "false_positive_rate", "auc", "average_precision")
 """In the order of the columns of :func:`statistics`."""
 
-_CELLS = 4_000_000  # of weights held at once
+_CELLS = 250_000  # of weights held at once: what a processor's cache holds
 
 
 def statistics(harmful: NDArray[np.bool_], score: Array, flagged: NDArray[np.bool_], weights: Array) -> Array:
@@ -32,16 +32,13 @@ def statistics(harmful: NDArray[np.bool_], score: Array, flagged: NDArray[np.boo
     weights
         How often each row counts, shape (draws, n).
     """
-    of = weights.T
     tp, fp = weights @ (harmful & flagged), weights @ (~harmful & flagged)
     fn, tn = weights @ (harmful & ~flagged), weights @ (~harmful & ~flagged)
     order = np.argsort(-score, kind="stable")
-    ranked = score[order]
+    ranked, ordered = score[order], weights[:, order]
     first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]]) if len(order) else order
-    # Weight of each class at each distinct score, from the highest down: shape (distinct, draws).
-    positive, negative = (
-        np.add.reduceat(np.where(rows[order, None], of[order], 0.0), first, axis=0) for rows in (harmful, ~harmful)
-    )
+    # Weight of each class at each distinct score, from the highest down.
+    positive, negative = (np.add.reduceat(ordered * rows[order], first, axis=1) for rows in (harmful, ~harmful))
     columns = [
         _ratio(tp, tp + fp),
         _ratio(tp, tp + fn),
@@ -59,10 +56,10 @@ def auc(positive: Array, negative: Array) -> Array:
     Parameters
     ----------
     positive, negative
-        Weight of each class at each distinct score, highest first, shape (distinct, draws). NaN without one of them.
+        Weight of each class at each distinct score, highest first, shape (draws, distinct). NaN without one of them.
     """
-    above = np.cumsum(positive, axis=0) - positive
-    return _ratio((negative * (above + positive / 2)).sum(axis=0), positive.sum(axis=0) * negative.sum(axis=0))
+    above = np.cumsum(positive, axis=1) - positive
+    return _ratio((negative * (above + positive / 2)).sum(axis=1), positive.sum(axis=1) * negative.sum(axis=1))
 
 
 def average_precision(positive: Array, negative: Array) -> Array:
@@ -71,10 +68,10 @@ def average_precision(positive: Array, negative: Array) -> Array:
     Without interpolation; rows of equal score are flagged together. Parameters as in :func:`auc`; NaN without a
     positive.
     """
-    tp = np.cumsum(positive, axis=0)
-    flagged = tp + np.cumsum(negative, axis=0)
+    tp = np.cumsum(positive, axis=1)
+    flagged = tp + np.cumsum(negative, axis=1)
     precision = np.divide(tp, flagged, out=np.zeros_like(tp), where=flagged > 0)
-    return _ratio((positive * precision).sum(axis=0), positive.sum(axis=0))
+    return _ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
 
 
 def wilson(successes: float, n: float, conf_level: float = 0.95) -> tuple[float, float]:
