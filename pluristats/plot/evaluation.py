@@ -62,7 +62,7 @@ def mae_bars(table: pd.DataFrame, setting: str = "new-prompts", *, ax: Axes | No
         ax.set_xlabel(f"mean absolute error on 0–1 ({safe(setting)})")
         legend_below(ax, 0.6, 2, handles=handles)
         if rows["source"].eq("simulated data").any():
-            ax.set_title("SIMULATED data")
+            ax.set_title(f"SIMULATED data{', beside published rows' if rows['source'].eq('published').any() else ''}")
     return ax
 
 

@@ -62,6 +62,8 @@ def test_bars_in_words_and_without_intervals() -> None:
     )
     bare = BARS[["method", "setting", "personalised", "aggregate", "source"]].assign(source="simulated data")
     assert plot.mae_bars(bare).get_title("left") == "SIMULATED data"
+    mixed = bare.assign(source=["published"] + ["simulated data"] * 4)
+    assert plot.mae_bars(mixed).get_title("left") == "SIMULATED data, beside published rows"
     assert plot.describe_mae_bars(bare).startswith("Simulated data. ")
     with pytest.raises(ValueError, match="mae_bars needs the columns"):
         plot.mae_bars(BARS.drop(columns="source"))
