@@ -87,8 +87,11 @@ def moderate(
     called = _names(methods)
     if predictions is not None and predictions.exists():
         raise EvaluationError(f"{predictions} exists already; name another file")
-    if trees is None and "safetyanalyst" in called:
-        raise EvaluationError("safetyanalyst needs --trees, trees of the texts (pluristats features)")
+    if "safetyanalyst" in called and (trees is None or not names):
+        raise EvaluationError(
+            "safetyanalyst needs --trees, trees of the texts (pluristats features), and --names, the column that has "
+            "their names"
+        )
     common: dict[str, Any] = {"positive": positive or [], "negative": negative or [], "text": text, "names": names}
     common |= {"threshold": _thresholds(threshold or []), "refusals": refusals, "draws": draws, "seed": seed}
     limits = asking.limits_of(concurrency, requests_per_minute, tokens_per_minute, max_cost, max_requests, prices)

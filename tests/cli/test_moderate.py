@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 import pluristats as ps
+from pluristats.extract import write_trees
+from pluristats.features import Action, Effect, Stakeholder, Tree, flatten, harmfulness, load_profile, probability
 from tests.cli.command import InProcess
 
 CSV = """text,label,score,guard
@@ -52,6 +54,23 @@ def test_answers_of_the_embedded_endpoint_are_called_simulated(file: Path, comma
     assert all("SIMULATED" in row["note"] and row["n"] == 6 for row in told["rows"])
     again = command(*words)
     assert again.stdout.startswith("SIMULATED") and "6 from the store" in again.stderr
+
+
+def test_trees_are_scored_by_a_profile(file: Path, command: InProcess) -> None:
+    def tree(name: str, extent: str) -> Tree:
+        effect = Effect("2. Physical health risks", "high", extent, True)
+        return Tree((Stakeholder("people", (Action("1. Violent crimes", (effect,)),)),), id=name)
+
+    trees = {name: tree(name, extent) for name, extent in (("1", "minor"), ("2", "major"))}
+    write_trees(file.parent / "t.trees.jsonl", trees.values())
+    (file.parent / "n.csv").write_text("id,text,label\n2,bomb,1\n1,bread,0\n2,gun,1\n")
+    words = ("moderate", file.parent / "n.csv", "--methods", "safetyanalyst", "--trees", file.parent / "t.trees.jsonl")
+    told = command(*words, "--names", "id", "--profile", "graded", "--json", "--predictions", file.parent / "p.csv")
+    assert told.json()["rows"][0]["auc"] == 1 and not told.json()["simulated"]
+    profile = load_profile("graded")
+    low, high = probability(harmfulness(flatten(list(trees.values())), profile), profile.sides)
+    assert pd.read_csv(file.parent / "p.csv")["score"].tolist() == pytest.approx([high, low, high])
+    assert "--names, the column" in command(*words).stderr
 
 
 @pytest.mark.parametrize(

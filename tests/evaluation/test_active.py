@@ -178,7 +178,7 @@ def test_too_many_questions_are_refused_by_name() -> None:
 @pytest.mark.slow
 @pytest.mark.release
 def test_ten_chosen_questions_are_as_good_as_fifteen_at_random(release: ps.Study) -> None:
-    curve = active_curve(release, (0, 10, 15), splits=2, orders=4)
+    curve = active_curve(release, (0, 10, 15), splits=3, orders=4, folds=5)
     row = curve.compare(10, 15)
     assert row["lo"] < 0 and row["hi"] < 0.004  # no worse by more than a fiftieth of the error
     assert row["mae_active"] < 0.18 and curve.active[2].mean() < curve.random[2].mean()
