@@ -14,6 +14,7 @@ from pluristats.cli.fit import fit
 from pluristats.cli.generate import generate
 from pluristats.cli.ladder import ladder, ledger
 from pluristats.cli.llm import llm_app
+from pluristats.cli.moderate import moderate
 from pluristats.cli.multiverse import multiverse
 from pluristats.cli.reproduce import reproduce
 from pluristats.cli.select import select
@@ -35,6 +36,7 @@ app.command()(fit)
 app.command()(generate)
 app.command()(ladder)
 app.command()(ledger)
+app.command()(moderate)
 app.command()(multiverse)
 app.command()(select)
 

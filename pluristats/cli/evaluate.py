@@ -176,16 +176,20 @@ def _tell(found: Evaluation, told: list[str], as_json: bool) -> None:
     from pluristats.cli.output import print_json, print_table, printable
 
     table = found.tidy()
+    skipped = [vars(one) for one in found.skipped]
     if as_json:
-        print_json({"simulated": found.simulated, "rows": table, "warnings": told})
+        print_json({"simulated": found.simulated, "rows": table, "skipped": skipped, "warnings": told})
         return
     if found.simulated:
         print("SIMULATED DATA: these ratings were made up; nothing here says anything about people")
     if table["note"].str.contains("SIMULATED").any():
         print("SIMULATED ANSWERS: no language model answered; rows that say so prove the plumbing and nothing else")
-    print_table(table[SHOWN])
-    notes = dict.fromkeys(zip(table["method"], table["note"], strict=True))
-    for method, note in notes:
+    told_by = table[table["mae"].notna()]
+    if len(told_by):
+        print_table(told_by[SHOWN])
+    for method, note in dict.fromkeys(zip(told_by["method"], told_by["note"], strict=True)):
         if note:
             print(printable(f"- {method}: {note}"))
+    for one in skipped:
+        print(printable(f"skipped: {one['method']} in {one['setting']}: {one['reason']}"))
     print("Settings are not comparable with each other; known-prompts and oracle have seen others' ratings.")

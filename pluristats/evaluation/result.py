@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,9 @@ from pluristats.evaluation.resample import Draws, draw, interval, resampled_mean
 COLUMNS = ["method", "setting", "mae", "mae_lo", "mae_hi", "rmse", "spearman", "crps"]
 COLUMNS += ["n_annotators", "n_refused", "note"]
 """Columns of the table."""
+
+# Names of methods that know no person.
+_NOBODYS = r"(?:.*-aggregate|uniform-random|constant-.*|(?:oracle-)?prompt-mean)$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +60,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A method that could not run, and why."""
+    """A method that could not run or be fitted in a setting, and why."""
 
     method: str
     setting: str
@@ -220,7 +224,33 @@ class Evaluation:
                     }
                 )
             )
-        return pd.concat(parts, ignore_index=True)
+        names = ["method", "setting", "annotator", "mae", "n"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+    def by_prompt(self) -> pd.DataFrame:
+        """One row a method, setting and prompt: how wrong it is there, and how far people are apart there.
+
+        Returns
+        -------
+        DataFrame
+            method, setting, prompt, mae (mean absolute error of the prompt's tested ratings, all splits; NaN where none
+            was tested), n (of them), sd (standard deviation of all ratings of the prompt on 0-1, divisor n - 1; NaN for
+            fewer than two).
+        """
+        ratings = self.table.ratings
+        count = (~np.isnan(ratings)).sum(axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of prompts with one rating, which have no spread
+            sd = np.where(count > 1, np.nanstd(ratings, axis=0, ddof=1), np.nan)
+        parts = []
+        for j in self.judged:
+            error = self._errors(j.point)
+            n = (~np.isnan(error)).sum(axis=(0, 1))
+            mae = np.divide(np.nansum(error, axis=(0, 1)), n, out=np.full(len(n), np.nan), where=n > 0)
+            columns = {"prompt": self.table.prompts.labels, "mae": mae, "n": n, "sd": sd}
+            parts.append(pd.DataFrame({"method": j.method, "setting": j.setting, **columns}))
+        names = ["method", "setting", "prompt", "mae", "n", "sd"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
 
     def calibration(self, method: str, setting: str, *, bins: int = 10) -> pd.DataFrame:
         """Whether ratings are as high as predicted: predictions in bins of equal width, and the mean rating in each.
@@ -261,25 +291,38 @@ class Evaluation:
         return pd.DataFrame({"level": level, "share": metrics.pit_below(j.under, j.upto, level)})
 
     def published(self) -> pd.DataFrame:
-        """Our rows and the paper's: method, setting, personalised, aggregate, source.
+        """Our rows and the paper's: method, setting, personalised, aggregate, source, and ends of intervals.
 
-        A method named ``…-aggregate``, or whose note begins so, stands in the column ``aggregate``. Ours of
+        A method named ``…-aggregate``, one whose note begins so, and a baseline that knows no person (constants, random
+        numbers, prompt means) stand in the column ``aggregate``. Ours of
         ``known-prompts`` and ``oracle`` are not comparable with the paper's rows, which saw nobody's ratings of the
         test prompts.
+
+        Returns
+        -------
+        DataFrame
+            method, setting, personalised, aggregate (mean absolute errors, NaN where there is none), source
+            (``published``, ``here``, ``simulated data``, ``simulated answers``), personalised_lo, personalised_hi,
+            aggregate_lo, aggregate_hi (as :meth:`tidy`; NaN for the paper's).
         """
-        ours = self.tidy()[["method", "setting", "mae", "note"]].dropna(subset="mae")
-        aggregate = ours["method"].str.endswith("-aggregate") | ours["note"].str.startswith("aggregate")
+        ours = self.tidy().dropna(subset="mae")
+        aggregate = ours["method"].str.match(_NOBODYS) | ours["note"].str.startswith("aggregate")
+        made_up = ours["note"].str.contains("SIMULATED")
+        source = "simulated data" if self.simulated else np.where(made_up, "simulated answers", "here")
         rows = pd.DataFrame(
             {
                 "method": ours["method"].str.removesuffix("-aggregate"),
                 "setting": ours["setting"],
                 "personalised": ours["mae"].where(~aggregate),
                 "aggregate": ours["mae"].where(aggregate),
+                "source": source,
+                **{f"personalised_{end}": ours[f"mae_{end}"].where(~aggregate) for end in ("lo", "hi")},
+                **{f"aggregate_{end}": ours[f"mae_{end}"].where(aggregate) for end in ("lo", "hi")},
             }
         )
         merged = rows.groupby(["method", "setting"], sort=False, as_index=False).first()
-        source = "simulated data" if self.simulated else "here"
-        return pd.concat([published(), merged.assign(source=source)], ignore_index=True)
+        theirs = published().reindex(columns=rows.columns)
+        return pd.concat([theirs, merged], ignore_index=True) if len(merged) else theirs
 
     @cached_property
     def _draws(self) -> Draws:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pluristats.engine.result import Array
-from pluristats.errors import EvaluationError
+from pluristats.errors import EvaluationError, LLMError, PluristatsError
 from pluristats.evaluation import metrics
 from pluristats.evaluation.data import Table
 from pluristats.evaluation.forecast import Forecast
@@ -73,12 +73,15 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Methods that cannot run here are in it with the reason.
+        Methods that cannot run here are in it with the reason, and so is a method in a setting where it could not be
+        fitted on some split (a mean over the other splits would be of another question).
 
     Raises
     ------
     EvaluationError
         Unknown methods or settings, or a study that cannot be split so.
+    LLMError
+        An endpoint cannot be asked, or a budget is spent: that is the run's trouble, not a method's.
     """
     if refusals not in ("skip", "midpoint"):
         raise EvaluationError(f"refusals is 'skip' or 'midpoint', not {refusals!r}")
@@ -91,7 +94,7 @@ def evaluate(
     if any(getattr(task.method, "embeds", False) for task in tasks):
         table = replace(table, prompts=replace(table.prompts, embeddings=embedded(table.prompts.texts)))
     work = partial(_work, table, seed, refusals)
-    cells = in_blocks(work, tasks, n_jobs=n_jobs, what="evaluate", progress=progress, block=1)
+    done = in_blocks(work, tasks, n_jobs=n_jobs, what="evaluate", progress=progress, block=1)
     skipped = [
         Skipped(method.name, setting, reason)
         for method in chosen
@@ -99,6 +102,7 @@ def evaluate(
         for setting in dict.fromkeys(split.setting for split in drawn)
         if setting in method.settings
     ]
+    judged, failed = _gathered(tasks, done)
     return Evaluation(
         study=study.name,
         simulated=study.simulated,
@@ -107,8 +111,8 @@ def evaluate(
         refusals=refusals,
         splits=drawn,
         table=table,
-        judged=tuple(_gathered(tasks, cells)),
-        skipped=tuple(skipped),
+        judged=tuple(judged),
+        skipped=(*skipped, *failed),
     )
 
 
@@ -130,6 +134,13 @@ class _Cells:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """Why a method has nothing on one split."""
+
+    reason: str
+
+
 def _splits(
     study: Study, settings: Sequence[Setting], splits: int | Sequence[Split], seed: int, n_test: int | None
 ) -> tuple[Split, ...]:
@@ -140,7 +151,7 @@ def _splits(
     return tuple(s for setting in settings for s in draw_splits(study, setting, splits, seed=seed, n_test=n_test))
 
 
-def _work(table: Table, seed: int, refusals: Refusals, tasks: Sequence[_Task]) -> list[_Cells]:
+def _work(table: Table, seed: int, refusals: Refusals, tasks: Sequence[_Task]) -> list[_Cells | _Failed]:
     from threadpoolctl import threadpool_limits
 
     # One thread of everything: processes are the parallel unit, and sums must not depend on how many cores there are.
@@ -149,12 +160,17 @@ def _work(table: Table, seed: int, refusals: Refusals, tasks: Sequence[_Task]) -
         return [_judge(table, task, seed, refusals) for task in tasks]
 
 
-def _judge(table: Table, task: _Task, seed: int, refusals: Refusals) -> _Cells:
+def _judge(table: Table, task: _Task, seed: int, refusals: Refusals) -> _Cells | _Failed:
     split, method = task.split, task.method
     hidden = table.hidden(split)
     at = np.flatnonzero(hidden.any(axis=0))
     own_seed = int(np.random.SeedSequence([seed, split.number]).generate_state(1)[0])
-    forecast = method.fit(table.alignment(split, own_seed)).predict(table.prompts.take(at))
+    try:
+        forecast = method.fit(table.alignment(split, own_seed)).predict(table.prompts.take(at))
+    except LLMError:
+        raise
+    except PluristatsError as error:
+        return _Failed(str(error))
     if forecast.point.shape != (len(table.annotators), len(at)):
         raise EvaluationError(
             f"method {method.name!r} predicts the shape {forecast.point.shape}, not "
@@ -189,29 +205,34 @@ def _scored(forecast: Forecast, rating: Array, at: NDArray[np.intp], refusals: R
     return _Cells(spread(point), crps, under, upto, marks, forecast.notes)
 
 
-def _gathered(tasks: Sequence[_Task], cells: Sequence[_Cells]) -> list[Judged]:
+def _gathered(tasks: Sequence[_Task], done: Sequence[_Cells | _Failed]) -> tuple[list[Judged], list[Skipped]]:
     """One record a method and setting, in the order of the tasks."""
-    by: dict[tuple[str, str], list[tuple[_Task, _Cells]]] = {}
-    for task, cell in zip(tasks, cells, strict=True):
-        by.setdefault((task.split.setting, task.method.name), []).append((task, cell))
-    out = []
+    by: dict[tuple[str, str], list[tuple[_Task, _Cells | _Failed]]] = {}
+    for task, one in zip(tasks, done, strict=True):
+        by.setdefault((task.split.setting, task.method.name), []).append((task, one))
+    judged, skipped = [], []
     for (setting, name), found in by.items():
-        done = [cell for _, cell in found]
-        notes = dict.fromkeys([found[0][0].method.note, *(note for cell in done for note in cell.notes)])
-        out.append(
+        failed = [one for _, one in found if isinstance(one, _Failed)]
+        if failed:
+            where = f"on {len(failed)} of {len(found)} splits"
+            skipped.append(Skipped(name, setting, f"{failed[0].reason.rstrip('.')} ({where})"))
+            continue
+        cells = [one for _, one in found if isinstance(one, _Cells)]
+        notes = dict.fromkeys([found[0][0].method.note, *(note for cell in cells for note in cell.notes)])
+        judged.append(
             Judged(
                 method=name,
                 setting=setting,
                 note="; ".join(note for note in notes if note),
                 splits=tuple(task.split.number for task, _ in found),
-                point=np.stack([cell.point for cell in done]),
-                crps=_stacked([cell.crps for cell in done]),
-                under=_stacked([cell.under for cell in done]),
-                upto=_stacked([cell.upto for cell in done]),
-                refused=np.stack([cell.refused for cell in done]),
+                point=np.stack([cell.point for cell in cells]),
+                crps=_stacked([cell.crps for cell in cells]),
+                under=_stacked([cell.under for cell in cells]),
+                upto=_stacked([cell.upto for cell in cells]),
+                refused=np.stack([cell.refused for cell in cells]),
             )
         )
-    return out
+    return judged, skipped
 
 
 def _stacked(parts: Sequence[Array | None]) -> Array | None:

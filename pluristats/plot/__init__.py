@@ -14,6 +14,17 @@ from pluristats.plot.bylevel import (
 )
 from pluristats.plot.checks import describe_residuals, residuals
 from pluristats.plot.coefficients import describe_forest, forest
+from pluristats.plot.errors import (
+    calibration,
+    describe_calibration,
+    describe_error_by_disagreement,
+    describe_mae_by_annotator,
+    describe_mae_curve,
+    error_by_disagreement,
+    mae_by_annotator,
+    mae_curve,
+)
+from pluristats.plot.evaluation import describe_mae_bars, mae_bars
 from pluristats.plot.features import describe_feature_summary, feature_summary
 from pluristats.plot.labels import display_label
 from pluristats.plot.likelihoods import describe_sensitivity, sensitivity
@@ -33,14 +44,20 @@ from pluristats.plot.variants import describe_variant_checks, variant_checks
 __all__ = [
     "MARKERS",
     "PALETTE",
+    "calibration",
     "contributions",
+    "describe_calibration",
     "describe_contributions",
     "describe_disagreement",
+    "describe_error_by_disagreement",
     "describe_feature_summary",
     "describe_forest",
     "describe_harm_tree",
     "describe_ladder",
     "describe_levels",
+    "describe_mae_bars",
+    "describe_mae_by_annotator",
+    "describe_mae_curve",
     "describe_missingness",
     "describe_rating_distributions",
     "describe_residuals",
@@ -51,11 +68,15 @@ __all__ = [
     "describe_variant_checks",
     "disagreement",
     "display_label",
+    "error_by_disagreement",
     "feature_summary",
     "forest",
     "harm_tree",
     "ladder",
     "levels",
+    "mae_bars",
+    "mae_by_annotator",
+    "mae_curve",
     "missingness",
     "rating_distributions",
     "residuals",

@@ -78,6 +78,22 @@ STAGES: tuple[Stage, ...] = (
         parameters={"whole": False, "jobs": 1, "store": ""},
     ),
     Stage(
+        "evaluate",
+        "Who predicts each person's ratings",
+        "06_evaluate.ipynb",
+        outputs=("tables/beside.csv", "figures/annotators.csv", "figures/calibration.csv"),
+        parameters={
+            "methods": (
+                "uniform-random,constant-0.5,annotator-mean,annotator-median,prompt-mean,mixed-blup,lasso-mixed,"
+                "hierarchical-ridge,gp-heaped,low-rank-heaped,oracle-prompt-mean,oracle-prompt-mean-and-offset"
+            ),
+            "splits": 3,
+            "jobs": 1,
+            "active_splits": 1,
+            "most_questions": 20,
+        },
+    ),
+    Stage(
         "generate",
         "Variants of seed prompts (a trial of the pipeline)",
         "02_generate.ipynb",

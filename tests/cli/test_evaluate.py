@@ -35,6 +35,17 @@ def test_statistical_methods_by_name(study: Path, tmp_path: Path, command: InPro
     assert shown.stdout.startswith("SIMULATED DATA") and "known-prompts and oracle have seen" in shown.stdout
 
 
+def test_a_method_that_cannot_be_fitted_is_named_with_the_reason(study: Path, command: InProcess) -> None:
+    words = ("evaluate", "--data", study, "--methods", "annotator-mean,mixed-blup", "--splits", 1)
+    told = command(*words, "--json").json()
+    assert [s["method"] for s in told["skipped"]] == ["mixed-blup"] * 3
+    assert all(s["reason"].endswith("(on 1 of 1 splits)") for s in told["skipped"])
+    shown = command(*words).stdout
+    assert "skipped: mixed-blup in new-prompts: The fixed effects determine" in shown
+    table = shown.split("skipped:")[0]
+    assert "annotator-mean" in table and "mixed-blup" not in table
+
+
 @pytest.mark.slow
 def test_methods_that_ask_a_model_say_that_the_answers_are_made_up(
     study: Path, tmp_path: Path, command: InProcess
