@@ -16,6 +16,7 @@ from pluristats.models.ordered_beta.density import (
     first_guess,
     log_density,
     polygammas,
+    shape_curvature,
     slopes,
 )
 from pluristats.models.ordered_beta.laplace import Point, Rows, laplace
@@ -120,6 +121,8 @@ def test_derivatives_are_those_of_the_density(shape: np.ndarray, seed: int) -> N
     np.testing.assert_allclose(found.shape, in_shape(value), **close)
     np.testing.assert_allclose(found.shape_first, in_shape(first), **close)
     np.testing.assert_allclose(found.shape_second, in_shape(second), **close)
+    curvature = in_shape(lambda e, s: derivatives(y, e, Shape.of(s)).shape)
+    np.testing.assert_allclose(shape_curvature(y, eta, Shape.of(shape)), curvature, **close)
     slope = in_eta(lambda e, s: mean(e, Shape.of(s)))
     np.testing.assert_allclose(mean_slope(eta, Shape.of(shape)), slope, **close)
 

@@ -168,6 +168,22 @@ def derivatives(y: Ratings, eta: Array, shape: Shape) -> Derivatives:
     return Derivatives(out[0], out[1], out[2], by_shape[0], by_shape[1], by_shape[2])
 
 
+def shape_curvature(y: Ratings, eta: Array, shape: Shape) -> Array:
+    """∂²ℓ/∂s∂t of s, t = c₀, log g, log φ, shape (3, 3, n)."""
+    (_, lower, _), (slope, upper, _) = _ends(y, eta, shape)
+    gap = np.exp(shape.log_gap)
+    out = np.zeros((3, 3, len(y)))
+    out[0, 0] = lower + upper
+    out[0, 1] = out[1, 0] = gap * upper
+    out[1, 1] = gap**2 * upper - gap * slope
+    between = gap / np.expm1(gap) * (1 - gap / -np.expm1(-gap))
+    out[1, 1, y.inside] += np.broadcast_to(between, eta.shape)[y.inside]
+    mu, phi = _inside(y, eta, shape)
+    out[2, 2, y.inside] = _scaled(phi) - _scaled(mu * phi) - _scaled((1 - mu) * phi)
+    out[2, 2, y.inside] += mu * phi * y.log + (1 - mu) * phi * y.log_rest
+    return out
+
+
 def first_guess(y: Ratings) -> tuple[float, Array]:
     """A predictor and a shape that give the ratings' shares at the ends, for an optimiser to start from."""
     low, high = ((k.sum() + 0.5) / (len(y) + 1) for k in (y.zero, y.one))
@@ -217,6 +233,11 @@ def _ends(y: Ratings, eta: Array, shape: Shape) -> tuple[tuple[Array, Array, Arr
     lower = np.where(y.one, 0.0, ~y.zero - at)
     upper = np.where(y.zero, 0.0, y.one - over)
     return (lower, -v, -v * (1 - 2 * at)), (upper, -w, -w * (1 - 2 * over))
+
+
+def _scaled(x: Array) -> Array:
+    """Derivative of x ψ(x) in log x."""
+    return x * psi(x) + x**2 * polygammas(x)[0]
 
 
 def _in_mean(y: Ratings, mu: Array, phi: Array) -> Array:
