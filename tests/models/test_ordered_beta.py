@@ -265,6 +265,14 @@ def test_no_maximum_is_said(table: pd.DataFrame) -> None:
     assert found.optimizer.status == "failed"
 
 
+def test_a_precision_without_bound_is_said(table: pd.DataFrame) -> None:
+    """All ratings between the ends are alike, so that the beta density may be as narrow as one likes."""
+    alike = table.assign(rating=np.where(table["rating"].isin([0, 100]), table["rating"], 50))
+    with pytest.warns(ConvergenceWarning, match="the precision has no bound"):
+        found = ps.ordered_beta("rating ~ 1", alike, scale=SCALE)
+    assert found.optimizer.status == "failed"
+
+
 def test_dropped_rows_and_columns_are_said(table: pd.DataFrame) -> None:
     double = table.assign(double=2 * table["x"])
     double.loc[3, "w"] = np.nan

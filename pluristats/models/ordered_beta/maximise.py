@@ -17,6 +17,8 @@ TOLERANCE = 1e-8
 # Standard deviation, on the logit scale, below which a random intercept counts as zero.
 ZERO = 1e-4
 _STEPS = 100
+# Logits, or logarithms of the precision, beyond which a parameter is on its way to infinity.
+_FAR = 15.0
 # Of central differences of exact gradients; a unit of every parameter is about one on the logit scale.
 _WIDTH = 1e-4
 
@@ -62,7 +64,7 @@ def maximise(rows: Rows) -> Optimum:
     point = Point(level, shape, np.full(len(rows.factors), 0.5))
     now, evaluations = laplace(rows, point), 1
     trace = [(*point.sd.tolist(), -2 * now.value)]
-    status, message, decrement = "failed", f"{_STEPS} steps were not enough", np.inf
+    status, message = "failed", f"{_STEPS} steps were not enough, as where a column nearly separates the ends"
     for _ in range(_STEPS):
         step = _newton_step(_rough_hessian(rows, point, now), now.gradient)
         evaluations += 3 + len(rows.factors)
@@ -76,6 +78,9 @@ def maximise(rows: Rows) -> Optimum:
         point, now, tried = moved
         evaluations += tried
         trace.append((*np.abs(point.sd).tolist(), -2 * now.value))
+        if np.abs(point.theta[: p + 3]).max() > _FAR:
+            message = "a parameter runs away: a column separates the ends, or the precision has no bound"
+            break
         if last:
             status, message = "converged", "the likelihood has nothing left to gain"
             break
@@ -85,8 +90,6 @@ def maximise(rows: Rows) -> Optimum:
         now = laplace(rows, point, now.u * rows.per_level(signs))
     if status == "converged" and (point.sd < ZERO).any():
         status = "boundary"
-    if status != "failed" and np.abs(point.theta[: p + 3]).max() > 30:
-        status, message = "failed", "a parameter runs away: a column separates the ends, or the precision has no bound"
     record = OptimizerRecord(NAME, status, message, evaluations, tolerance=TOLERANCE, trace=tuple(trace))  # type: ignore[arg-type]
     return Optimum(point, now, record)
 
