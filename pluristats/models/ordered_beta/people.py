@@ -134,8 +134,8 @@ def _maximised(posterior: _Posterior, values: Array) -> tuple[Array, Array]:
         along = np.einsum("ipk,ip->ik", vectors, gradient) / eigen
         step = np.einsum("ipk,ik->ip", vectors, along)
         gain = np.einsum("ip,ip->i", gradient, step)
-        if gain.max() < 1e-5:
-            return values, np.einsum("ipk,ik,iqk->ipq", vectors, 1 / eigen, vectors)
+        if gain.max() < 1e-3:  # this step squares the error
+            return values + step, np.einsum("ipk,ik,iqk->ipq", vectors, 1 / eigen, vectors)
         size = np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(axis=1), 1e-300))
         for _ in range(20):
             found = posterior.height(values + size[:, None] * step)
