@@ -36,14 +36,15 @@ class OrderedBeta:
     Parameters
     ----------
     base
-        Whose predictions are used: a Gaussian process with half of its usual factors, for time's sake.
+        Whose predictions are used: a Gaussian process without texts and with half of its usual factors, which takes
+        half of the time of the whole one. On the release the whole one makes the MAE smaller by 0.005 or less.
     folds
         Parts of the alignment.
     name, settings, note
         In tables; where it is judged.
     """
 
-    base: Method = field(default_factory=lambda: FactorProcess("gp", heaped=False, rank=3))
+    base: Method = field(default_factory=lambda: FactorProcess("gp", heaped=False, texts="none", rank=3))
     folds: int = 3
     name: str = "ordered-beta"
     settings: tuple[str, ...] = EVERY
