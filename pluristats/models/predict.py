@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,18 @@ from pluristats.formula import Recipe, grouping_factor, shown
 from pluristats.models.slopes import coefficient_columns, same_terms
 
 NewLevels = Literal["error", "population", "nan"]
+
+
+class Fitted(Protocol):
+    """What rows are looked up in: the columns and levels of any fit with random effects."""
+
+    @property
+    def kept(self) -> NDArray[np.intp]:
+        """Positions of the fixed columns in use."""
+
+    @property
+    def random(self) -> tuple[RandomEffects, ...]:
+        """One entry a grouping factor."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ def fitted_rows(problem: Problem, result: EngineFit, index: pd.Index, *, random:
 
 def new_rows(
     design: Recipe,
-    result: EngineFit,
+    result: Fitted,
     new: pd.DataFrame,
     *,
     new_levels: NewLevels,
@@ -130,7 +142,7 @@ def _columns(r: RandomEffects, design: Recipe, built: Sequence[Array], whole: ND
 
 
 def _levels(
-    name: str, group: tuple[str, ...], design: Recipe, result: EngineFit, new: pd.DataFrame, policy: NewLevels
+    name: str, group: tuple[str, ...], design: Recipe, result: Fitted, new: pd.DataFrame, policy: NewLevels
 ) -> NDArray[np.intp]:
     """Where each row's level of one factor stands among the fit's; -1 where nowhere."""
     for column in group:

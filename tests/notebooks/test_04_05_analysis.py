@@ -58,7 +58,7 @@ def test_regressions(small: Path, tmp_path: Path) -> None:
     assert terms["term"].tolist() == question.tidy()["term"].tolist()
     assert {"rq1-paper", "rq1-crossed", "rq2-paper", "rq2-crossed", "rq3-paper", "rq3-likelihoods"} <= set(entries)
     likelihoods = pd.read_csv(tmp_path / "tables/rq2-likelihoods-overview.csv", keep_default_na=False)
-    assert likelihoods["likelihood"].tolist() == ["gaussian", "gaussian", "ordinal", "fractional"]
+    assert likelihoods["likelihood"].tolist() == ["gaussian", "gaussian", "ordinal", "fractional", "ordered-beta"]
     found = ps.likelihood_sensitivity(question, study, engine="python").glance()
     assert likelihoods["same_sign"].tolist()[1:] == [str(n) for n in found["same_sign"].tolist()[1:]]
     assert all(entry["alt"].strip() for entry in entries.values() if entry["kind"] == "figure")

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from pluristats.analysis.rq import Question
-from pluristats.analysis.sensitivity import in_r, marginal
+from pluristats.analysis.sensitivity import bounded, in_r, marginal
 from pluristats.analysis.sensitivity.outcome import Bins, Categories, Rows, categorise, rows_of
 from pluristats.analysis.sensitivity.record import Sensitivity
 from pluristats.analysis.sensitivity.refit import Refit
@@ -28,6 +28,11 @@ Engine = Literal["auto", "r", "python"]
 
 MARGINAL = ("ordinal", "fractional")
 """Likelihoods that are fitted without R, and then without random effects."""
+NATIVE = {
+    "logit": "a transformation, fitted by the native engine",
+    "ordered-beta": "fitted by the native engine, with glmmTMB's estimates",
+}
+"""Likelihoods with random intercepts that need no R, and what their ``reason`` says."""
 KNOWN = ("ordinal", "ordered-beta", "beta", "fractional", "logit")
 
 SELECTED = (
@@ -57,7 +62,7 @@ def likelihood_sensitivity(
     ===============  ========================================================  ===================  =================
     gaussian         E y = η, constant variance                                the fit at hand      least squares
     ordinal          P(category ≤ k) = Λ(τ_k - η)                              ``ordinal::clmm``    the same, Newton
-    ordered-beta     cutpoints for 0 and 1, a beta density between             ``glmmTMB``          -
+    ordered-beta     cutpoints for 0 and 1, a beta between (no R needed)       native or glmmTMB    -
     beta             a beta density of u squeezed into (0, 1)                  ``glmmTMB``          -
     fractional       E u = Λ(η), whatever the scatter                          -                    statsmodels' GLM
     logit            Gaussian log(u / (1 - u)), u squeezed (no R needed)       native               -
@@ -74,10 +79,11 @@ def likelihood_sensitivity(
     study
         What it was fitted to; it has the ratings as given and the ends of the scale.
     likelihoods
-        Which; None is ``ordinal`` with ``ordered-beta`` where glmmTMB does it by ``engine``, else ``fractional``.
+        Which; None is ``ordinal`` and ``ordered-beta``, with ``fractional`` between them where ``ordinal`` is marginal.
     engine
         ``"r"``; ``"python"``, without R; or ``"auto"``: each likelihood by R where the package is there, else without.
-        Which one and why stands in ``glance()``.
+        Which one and why stands in ``glance()``. ``ordered-beta`` is fitted by R for ``"r"`` only: the native engine
+        (:func:`pluristats.ordered_beta`) finds the same in seconds.
     crossed
         Of a question: refit its ``crossed`` model, with both random intercepts, instead of its own.
     categories, bins
@@ -139,11 +145,12 @@ def likelihood_sensitivity(
 
 @dataclass(frozen=True)
 class _Planned:
-    """A likelihood, whether with random intercepts, and why so."""
+    """A likelihood, whether with random intercepts, why so, and whether in R."""
 
     likelihood: str
     kind: Literal["mixed", "marginal"]
     reason: str
+    in_r: bool = False
 
 
 def _check(adjust: str | None, alpha: float, limit_s: float) -> None:
@@ -161,8 +168,8 @@ def _plan(likelihoods: Sequence[str] | None, engine: str) -> tuple[_Planned, ...
     if isinstance(likelihoods, str):
         raise ValueError(f"likelihoods is a list, such as [{likelihoods!r}].")
     if likelihoods is None:
-        by_r = engine == "r" or (engine == "auto" and "glmmTMB" in in_r.installed())
-        likelihoods = ("ordinal", "ordered-beta" if by_r else "fractional")
+        by_r = engine == "r" or (engine == "auto" and "ordinal" in in_r.installed())
+        likelihoods = ("ordinal", "ordered-beta") if by_r else ("ordinal", "fractional", "ordered-beta")
     unknown = [name for name in likelihoods if name not in KNOWN]
     if unknown or not likelihoods or len(set(likelihoods)) < len(likelihoods):
         wrong = repr(unknown[0]) if unknown else "none" if not likelihoods else "one of them twice"
@@ -172,12 +179,12 @@ def _plan(likelihoods: Sequence[str] | None, engine: str) -> tuple[_Planned, ...
 
 def _resolve(name: str, engine: str) -> _Planned:
     """Where a likelihood is fitted; refused where the engine asked for does not fit it."""
-    if name == "logit":
-        return _Planned(name, "mixed", "a transformation, fitted by the native engine")
+    if name in NATIVE and not (name == "ordered-beta" and engine == "r"):
+        return _Planned(name, "mixed", NATIVE[name])
     if engine == "r" and name not in in_r.PACKAGES:
         raise UnsupportedError(f"{name!r} is not fitted in R; ask for 'ordered-beta' or 'beta', or engine='python'.")
     if engine == "python" and name not in MARGINAL:
-        raise UnsupportedError(f"{name!r} is fitted in R only; ask for 'fractional', or engine='r'.")
+        raise UnsupportedError(f"{name!r} is fitted in R only; ask for 'ordered-beta', or engine='r'.")
     if engine == "python":
         return _Planned(name, "marginal", "engine='python'")
     package = in_r.PACKAGES.get(name)
@@ -185,7 +192,8 @@ def _resolve(name: str, engine: str) -> _Planned:
         why = f"R's {package} is not installed" if package else "it is only fitted without random effects"
         return _Planned(name, "marginal", why)
     in_r.require(name)
-    return _Planned(name, "mixed", "engine='r'" if engine == "r" else "engine='auto', and the R package is there")
+    why = "engine='r'" if engine == "r" else "engine='auto', and the R package is there"
+    return _Planned(name, "mixed", why, in_r=True)
 
 
 def _at_hand(fit: LmerFit, rows: Rows) -> Refit:
@@ -207,7 +215,7 @@ def _at_hand(fit: LmerFit, rows: Rows) -> Refit:
 def _timed(planned: _Planned, rows: Rows, binned: Categories | FitError, limit_s: float, progress: bool) -> Refit:
     what = f"{planned.likelihood} ({planned.kind})"
     if progress:
-        bound = f", at most {limit_s:g} s" if planned.kind == "mixed" and planned.likelihood != "logit" else ""
+        bound = f", at most {limit_s:g} s" if planned.in_r else ""
         print(f"{what}: {len(rows.raw)} rows, {len(rows.terms)} terms{bound}", file=sys.stderr, flush=True)
     begun = time.monotonic()
     found = _attempt(lambda: _fit(planned, rows, binned, limit_s))
@@ -240,7 +248,7 @@ def _fit(planned: _Planned, rows: Rows, binned: Categories | FitError, limit_s: 
     if name == "fractional":
         return marginal.fractional(rows)
     if name != "ordinal":
-        return in_r.mixed(rows, name, None, limit_s)
+        return in_r.mixed(rows, name, None, limit_s) if planned.in_r else bounded.ordered_beta(rows)
     if isinstance(binned, FitError):
         raise binned
     return in_r.mixed(rows, name, binned, limit_s) if planned.kind == "mixed" else marginal.ordinal(rows, binned)

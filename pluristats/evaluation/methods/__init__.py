@@ -10,6 +10,7 @@ from pluristats.evaluation.methods.base import EVERY, NEW, Fitted, Method
 from pluristats.evaluation.methods.factor import FactorProcess
 from pluristats.evaluation.methods.medianmap import MedianMap
 from pluristats.evaluation.methods.mixed import LassoMixed, MixedModel
+from pluristats.evaluation.methods.orderedbeta import OrderedBeta
 from pluristats.evaluation.methods.ridge import HierarchicalRidge
 from pluristats.evaluation.methods.simple import (
     AnnotatorMean,
@@ -35,6 +36,7 @@ __all__ = [
     "Method",
     "MixedModel",
     "Oracle",
+    "OrderedBeta",
     "PromptMean",
     "UniformRandom",
     "resolve",
@@ -58,6 +60,7 @@ def statistical() -> tuple[Method, ...]:
         LassoMixed(),
         HierarchicalRidge(),
         MedianMap(HierarchicalRidge()),
+        OrderedBeta(),
         FactorProcess("low-rank", heaped=False, features=False, settings=_KNOWN),
         FactorProcess("low-rank-heaped", features=False, settings=_KNOWN),
         FactorProcess("gp", heaped=False),

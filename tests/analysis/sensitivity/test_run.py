@@ -140,6 +140,7 @@ def test_without_r_auto_says_so(simulated: Study, monkeypatch) -> None:
     assert glance.loc["ordinal", "kind"] == "marginal"
     assert glance.loc["ordinal", "reason"] == "R's ordinal is not installed"
     assert glance.loc["fractional", "reason"] == "it is only fitted without random effects"
+    assert glance.loc["ordered-beta", ["kind", "engine", "status"]].tolist() == ["mixed", "native", "fitted"]
     with pytest.raises(UnsupportedError, match="needs R with glmmTMB"):
         ps.likelihood_sensitivity(fit, simulated, likelihoods=["beta"])
 
@@ -218,4 +219,8 @@ def test_on_the_release_rq2_keeps_its_signs(release: Study) -> None:
         ["Factor_1", "gaussian", "lost"],
         ["Factor_2", "gaussian", "lost"],
         ["Factor_1", "ordinal", "gained"],
+        ["Social_Media_Frequency", "ordered-beta", "lost"],
+        ["Income", "ordered-beta", "lost"],
+        ["Factor_1", "ordered-beta", "lost"],
+        ["Factor_3", "ordered-beta", "lost"],
     ]
