@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from pluristats.errors import LatentError
+from pluristats.latent.baselines.fit import within
 from pluristats.latent.baselines.inferred import Inferred
 from pluristats.latent.baselines.likelihood import choices
 from pluristats.latent.baselines.particles import Dynamics, Particles, Step, particle_filter
@@ -120,15 +121,16 @@ def filter_particles(
 
 @dataclass(frozen=True, eq=False)
 class ParticleFit:
-    """Parameters of N agents, from draws of the prior weighted by their particle filters' likelihoods.
+    """Parameters of N agents, from draws weighted by their particle filters' likelihoods.
 
     Parameters
     ----------
     parameters, sd
         Posterior means and standard deviations, shape (N, P).
     n_effective
-        1 / Σ w² of the draws' weights, shape (N,): few say that the posterior is narrower than the draws are dense.
-    n_draws, n_particles, seed
+        1 / Σ w² of the last round's weights, shape (N,): few say that the likelihoods' estimates are noisy, or that the
+        draws do not cover the posterior.
+    n_draws, n_particles, n_rounds, seed
         How it was made.
     """
 
@@ -137,6 +139,7 @@ class ParticleFit:
     n_effective: Array
     n_draws: int
     n_particles: int
+    n_rounds: int
     seed: int
 
 
@@ -144,14 +147,19 @@ def fit_particles(
     model: Model,
     trials: Trials,
     *,
-    n_draws: int = 128,
+    n_draws: int = 64,
     n_particles: int = 200,
+    n_rounds: int = 2,
     seed: int = 0,
     progress: bool = False,
 ) -> ParticleFit:
-    """Posterior means of the parameters by importance sampling from the model's prior.
+    """Posterior means of each agent's parameters by adaptive importance sampling.
 
-    θ̂ = Σ_s w_s θ_s, w_s ∝ L̂(θ_s), θ_s ~ prior (the same draws for all agents), L̂ the particle filter's likelihood.
+    θ̂ = Σ_s w_s θ_s,   w_s ∝ L̂(θ_s) π(θ_s) / g(θ_s),   L̂ the particle filter's estimate of the likelihood
+
+    In the first round the draws come from the model's prior π, the same ones for all agents; in later ones from normal
+    distributions around the round before (1.5 times its standard deviation, at least a twentieth of the prior's),
+    cut at the parameters' bounds. The last round counts.
 
     Parameters
     ----------
@@ -159,23 +167,39 @@ def fit_particles(
         ``hrl`` or ``weber``.
     trials
         The model's raw columns, each (N, T).
-    n_draws, n_particles
-        S, and particles of each.
+    n_draws, n_particles, n_rounds
+        Draws a round, particles of each, rounds.
     seed, progress
         As in :func:`filter_particles`.
     """
-    if n_draws < 1:
-        raise LatentError(f"n_draws is the number of draws from the prior, at least 1, not {n_draws}.")
-    draws = model.draw(n_draws, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,))))
-    n = len(trials["action"])
+    if n_draws < 1 or n_rounds < 1:
+        raise LatentError(f"n_draws and n_rounds are at least 1, not {n_draws} and {n_rounds}.")
+    n, rng = len(trials["action"]), np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     many = {name: np.repeat(np.asarray(trials[name]), n_draws, axis=0) for name in model.columns}
-    parts = _run(model, np.tile(draws, (n, 1)), many, n_particles, 0, seed, progress)
-    log_likelihood = np.concatenate([p.log_likelihood for p in parts]).reshape(n, n_draws)
-    weight = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
-    weight /= weight.sum(axis=1, keepdims=True)
-    mean = weight @ draws
-    sd = np.sqrt(np.maximum(weight @ draws**2 - mean**2, 0))
-    return ParticleFit(mean, sd, 1 / (weight**2).sum(axis=1), n_draws, n_particles, seed)
+    draws, correction = np.tile(model.draw(n_draws, rng), (n, 1, 1)), np.zeros((n, n_draws))
+    least = 0.05 * model.draw(1000, rng).std(axis=0)
+    for r in range(n_rounds):
+        parts = _run(model, draws.reshape(n * n_draws, -1), many, n_particles, 0, seed + r, progress)
+        log_weight = np.concatenate([p.log_likelihood for p in parts]).reshape(n, n_draws) + correction
+        weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+        mean = np.einsum("ns,nsp->np", weight, draws)
+        sd = np.sqrt(np.einsum("ns,nsp->np", weight, (draws - mean[:, None]) ** 2))
+        if r < n_rounds - 1:
+            draws, correction = _around(model, mean, np.maximum(1.5 * sd, least), n_draws, rng)
+    return ParticleFit(mean, sd, 1 / (weight**2).sum(axis=1), n_draws, n_particles, n_rounds, seed)
+
+
+def _around(model: Model, mean: Array, sd: Array, n_draws: int, rng: Generator) -> tuple[Array, Array]:
+    """Draws from cut normal distributions, shape (N, S, P), and log π − log g of each, shape (N, S)."""
+    from scipy.stats import truncnorm
+
+    low, high = np.array([within(p.low, p.high, p.prior) for p in model.parameters]).T
+    ends = [((end - mean) / sd)[:, None] for end in (low, high)]
+    draws = truncnorm.rvs(*ends, mean[:, None], sd[:, None], (len(mean), n_draws, len(low)), random_state=rng)
+    density = truncnorm.logpdf(draws, *ends, mean[:, None], sd[:, None])
+    prior = np.stack([p.prior.log_density(draws[:, :, k]) for k, p in enumerate(model.parameters)], axis=2)
+    return draws, (prior - density).sum(axis=2)
 
 
 def _run(

@@ -117,7 +117,7 @@ class _Job:
 
     def bounds(self) -> tuple[Array, Array]:
         """Of the parameters, within the priors' supports, each (P,)."""
-        pairs = [_within(p.low, p.high, self.priors.get(p.name)) for p in self.model.parameters]
+        pairs = [within(p.low, p.high, self.priors.get(p.name)) for p in self.model.parameters]
         low, high = np.array(pairs).T
         return low, high
 
@@ -179,7 +179,7 @@ def _chosen(model: Model, priors: Mapping[str, Prior] | Literal["model"] | None)
     return priors
 
 
-def _within(low: float, high: float, prior: Prior | None) -> tuple[float, float]:
+def within(low: float, high: float, prior: Prior | None) -> tuple[float, float]:
     """Bounds within a prior's support, where its density is finite."""
     if isinstance(prior, Uniform):
         low, high = max(low, prior.low), min(high, prior.high)
