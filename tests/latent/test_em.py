@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
+from scipy.special import expit
 
 from pluristats.errors import LatentError, LatentWarning
 from pluristats.latent import metrics
 from pluristats.latent.baselines import fit_glm_hmm, infer_glm_hmm
+from pluristats.latent.baselines.em import _Data
 from pluristats.latent.record import Simulated
 from pluristats.latent.simulators import MODELS, glm_hmm
 from tests.latent import scalar
@@ -51,6 +53,20 @@ def test_em_never_falls(made: Simulated, prior_sd: float | None, pooled: bool) -
     assert np.diff(fit.trace).min() > -1e-9
     np.testing.assert_allclose(fit.transitions.sum(axis=2), 1)
     assert (np.ptp(fit.transitions, axis=0).max() < 1e-12) == pooled
+
+
+def test_a_newton_step_that_is_too_long_is_halved() -> None:
+    # Every choice is against what the weights of the first state say for sure, where the curvature is next to nothing.
+    made = MODEL.simulate(n_agents=4, n_trials=150, seed=2)
+    action = (made.trials["stimulus"] < 0).astype(np.int64)
+    data = _Data.of(dict(made.trials) | {"action": action})
+    weights = np.tile(2 * glm_hmm.WEIGHT_MEANS, (4, 1, 1))
+    moved = data.maximise(weights, np.ones((4, 150, 3)), 0.0)
+
+    def likelihood(w: np.ndarray) -> np.ndarray:
+        return np.log(expit((2 * action - 1)[:, :, None] * np.einsum("ntd,nkd->ntk", data.x, w))).sum(axis=1)
+
+    assert (likelihood(moved) > likelihood(weights)).all()
 
 
 def test_em_ends_where_the_objective_is_flat() -> None:
