@@ -28,7 +28,7 @@ class Fit:
     parameters
         Shape (N, P).
     log_likelihood, log_posterior
-        At them, shape (N,); the same for maximum likelihood. Normalisers, and so uniform priors, are left out.
+        At them, shape (N,); the same for maximum likelihood. Uniform priors, which are constants, are left out.
     converged
         Whether the best start ended at a stationary point, shape (N,).
     at_bound
