@@ -124,6 +124,10 @@ class EvaluationError(PluristatsError):
     """Predictions cannot be judged so (splits, methods or settings that do not fit the study, unreadable splits)."""
 
 
+class LatentError(PluristatsError):
+    """Latent sequences cannot be simulated, read or inferred so; the message names the model, column or setting."""
+
+
 class PluristatsWarning(UserWarning):
     """Base of every warning; each says what it means for the reader's conclusions."""
 
@@ -178,6 +182,10 @@ class DifferentRowsWarning(PluristatsWarning):
 
 class ComparisonWarning(PluristatsWarning):
     """A test or criterion compares fits in a way that it was not made for, or tests a variance on its boundary."""
+
+
+class LatentWarning(PluristatsWarning):
+    """Latents are less certain or further from the data than they look; the message says by how much."""
 
 
 class SelectionWarning(PluristatsWarning):

@@ -33,6 +33,7 @@ LAYER = {
     "analysis": 3,
     "select": 3,
     "evaluation": 3,
+    "latent": 3,
     "plot": 4,
     "report": 5,
     "cli": 6,

@@ -1,0 +1,1 @@
+"""Latent variable sequences: what changes inside an agent over trials, simulated and inferred."""
