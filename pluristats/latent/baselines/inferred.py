@@ -1,0 +1,47 @@
+"""What a baseline says about the latents of agents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pluristats.latent.record import Array, Ints, Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """Latents of N agents over T trials.
+
+    Parameters
+    ----------
+    method
+        In words.
+    continuous, continuous_sd, continuous_names
+        Means and standard deviations, shape (N, T, C); NaN where a trial is missing. The deviation is that of the
+        latent given the parameters: 0 where they determine it.
+    probabilities, discrete_names
+        Of the states of each discrete latent, shape (N, T, K) each.
+    parameters
+        That were used, shape (N, P).
+    log_likelihood
+        Of each agent's behaviour under them, shape (N,); of a particle filter, its estimate.
+    mask
+        Shape (N, T): trials that are there.
+    """
+
+    method: str
+    continuous: Array
+    continuous_sd: Array
+    continuous_names: tuple[str, ...]
+    probabilities: tuple[Array, ...]
+    discrete_names: tuple[str, ...]
+    parameters: Array
+    log_likelihood: Array
+    mask: Mask
+
+    @property
+    def states(self) -> Ints:
+        """Most probable states, shape (N, T, D); -1 where a trial is missing."""
+        most = [np.where(self.mask, p.argmax(axis=2), -1) for p in self.probabilities]
+        return np.stack(most, axis=2) if most else np.empty((*self.mask.shape, 0), np.int64)
