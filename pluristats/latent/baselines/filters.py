@@ -17,7 +17,7 @@ from pluristats.latent.simulators import hrl, weber
 from pluristats.progress import counted
 
 # Particles of all agents that are moved at once; it decides which random numbers an agent gets, so it is fixed.
-_BLOCK = 50_000
+_BLOCK = 20_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,24 +128,27 @@ class _Job:
         from scipy.optimize import minimize
 
         kernel, (low, high), informative = kernel_of(self.model), self.bounds(), self._informative()
-        chosen, engaged = np.empty(len(action)), np.empty(len(action))
+        span, chosen, engaged = high - low, np.empty(len(action)), np.empty(len(action))
 
         def likelihood(theta: Array) -> float:
             return kernel(theta, action, reward, self.capped, chosen, engaged)
 
-        def loss(u: Array) -> float:
-            theta = low + u * (high - low)
-            return -likelihood(theta) - sum(float(prior.log_density(theta[k])) for k, prior in informative)
-
         def loss_and_slope(u: Array) -> tuple[float, Array]:
-            slope = np.empty(len(u))
+            down, up = low + np.maximum(u - _STEP, 0) * span, low + np.minimum(u + _STEP, 1) * span
+            theta, moved, rise = low + u * span, low + u * span, np.empty(len(u))
+            total = likelihood(theta)
             for k in range(len(u)):
-                ends = np.tile(u, (2, 1))
-                ends[:, k] = np.clip([u[k] - _STEP, u[k] + _STEP], 0, 1)
-                slope[k] = (loss(ends[1]) - loss(ends[0])) / (ends[1, k] - ends[0, k])
-            return loss(u), slope
+                moved[k] = up[k]
+                rise[k] = likelihood(moved)
+                moved[k] = down[k]
+                rise[k] -= likelihood(moved)
+                moved[k] = theta[k]
+            for k, prior in informative:
+                at = prior.log_density(np.array([theta[k], up[k], down[k]]))
+                total, rise[k] = total + at[0], rise[k] + at[1] - at[2]
+            return -total, -rise / (up - down) * span
 
-        starts = (self.model.draw(self.n_starts, np.random.default_rng(seed)) - low) / (high - low)
+        starts = (self.model.draw(self.n_starts, np.random.default_rng(seed)) - low) / span
         ends = [
             minimize(
                 loss_and_slope, np.clip(start, 0.01, 0.99), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(low)
@@ -153,7 +156,7 @@ class _Job:
             for start in starts
         ]
         best = min(ends, key=lambda end: end.fun)
-        theta = low + best.x * (high - low)
+        theta = low + best.x * span
         return theta, likelihood(theta), -float(best.fun), bool(best.success)
 
     def _informative(self) -> list[tuple[int, Prior]]:
