@@ -9,6 +9,7 @@ from pluristats.latent.baselines.hmm import Smoothed, forward_backward
 from pluristats.latent.baselines.inferred import Inferred
 from pluristats.latent.baselines.likelihood import infer, log_likelihood
 from pluristats.latent.baselines.particles import particle_filter
+from pluristats.latent.baselines.published import filter_hrl_published
 
 __all__ = [
     "Fit",
@@ -16,6 +17,7 @@ __all__ = [
     "Inferred",
     "ParticleFit",
     "Smoothed",
+    "filter_hrl_published",
     "filter_particles",
     "fit_glm_hmm",
     "fit_parameters",
