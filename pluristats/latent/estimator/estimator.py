@@ -48,7 +48,7 @@ class Scaling:
         return np.nan_to_num((values - self.target_mean) / self.target_sd).astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Record:
     """How training went.
 

@@ -126,7 +126,8 @@ def forward(net: Any, inputs: Any, observed: Any, dropout: tuple[float, float, f
     from torch.nn.functional import dropout as drop
     from torch.nn.functional import relu
 
-    seen = cat([inputs * observed.unsqueeze(-1), observed.unsqueeze(-1).to(inputs.dtype)], dim=-1)
+    there = observed.unsqueeze(-1)
+    seen = cat([inputs.masked_fill(~there, 0.0), there.to(inputs.dtype)], dim=-1)
     turned = _turn(observed)
     ahead, _ = net["ahead"](seen)
     back, _ = net["back"](_taken(seen, turned))

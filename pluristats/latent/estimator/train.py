@@ -135,8 +135,17 @@ class _Agents:
         found = self.model.simulate(
             n_agents=n, n_trials=self.n_trials, seed=_seed(self.seed, 0, stream), **self.settings
         )
-        if not found.sequences.mask.any():
+        there = found.sequences.mask
+        if not there.any():
             raise LatentError(f"model {self.model.name!r} simulated no trial that is there; check its settings")
+        usable = np.isfinite(found.sequences.inputs).all(axis=2) & np.isfinite(found.continuous).all(axis=2)
+        wrong = there & ~(usable & (found.discrete >= 0).all(axis=2))
+        if wrong.any():
+            agent, trial = np.argwhere(wrong)[0]
+            raise LatentError(
+                f"model {self.model.name!r} simulated an input or latent that is no finite number or state (agent "
+                f"{agent}, trial {trial}, seed {found.seed}); mend the simulator or its settings {self.settings}"
+            )
         return found
 
     def epoch(self, epoch: int) -> Simulated:

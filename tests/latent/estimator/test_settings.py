@@ -26,7 +26,7 @@ def test_settings_survive_json() -> None:
         ({"units": 3}, "units=3"),
         ({"units": 8.0}, "units=8.0"),
         ({"epochs": 0}, "epochs=0"),
-        ({"threads": True and 0}, "threads=0"),
+        ({"threads": 0}, "threads=0"),
         ({"dropout": (0.1, 0.1)}, "three shares"),
         ({"dropout": (0.1, 0.1, 1.0)}, "three shares"),
         ({"rate": float("nan")}, "rate=nan"),
