@@ -39,7 +39,9 @@ class Settings:
         The Gaussian loss of a trial is multiplied by variance^beta (as a constant), which at 0 is the likelihood and
         at 1 weighs errors as squares do (Seitzer et al. 2022, beta-NLL).
     shortest
-        A step sees its agents' first L trials, L log-uniform from this share of the longest to all; 1 is always all.
+        A step sees its agents' first L trials, L log-uniform from this share of all to a share that grows from it
+        until, after six tenths of the epochs, it is all: short steps are cheap, and agents of any length are learnt.
+        1 is always all.
     missing
         In half of a step's agents trials are hidden with a probability from U(0, ``missing``); 0 hides none, and the
         network then has not seen what a missing trial looks like.

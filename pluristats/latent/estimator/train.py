@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from pluristats.errors import LatentError
 from pluristats.latent.estimator import loss, net
-from pluristats.latent.estimator.calibrate import Calibration, calibrate
+from pluristats.latent.estimator.agents import Agents, Simulator, seed_of
+from pluristats.latent.estimator.calibrate import LEVELS, Calibration, calibrate
 from pluristats.latent.estimator.estimator import Estimator, Record, Scaling
 from pluristats.latent.estimator.infer import outputs
 from pluristats.latent.estimator.settings import Settings
+from pluristats.latent.estimator.steps import batches, longest_share
 from pluristats.latent.record import Simulated
 from pluristats.progress import Advance, counted
 
@@ -25,27 +27,6 @@ _PACKAGES = ("pluristats", "torch", "numpy", "scipy")
 # Share of the steps in which a one-cycle schedule rises, and the longest gradient that is taken as it is.
 _RISE = 0.1
 _CLIP = 1.0
-
-
-class Simulator(Protocol):
-    """What training asks of a model; `pluristats.latent.record.Model` has it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def n_agents(self) -> int:
-        """Published number of agents."""
-
-    @property
-    def n_trials(self) -> int:
-        """Published number of trials."""
-
-    def simulate(
-        self, parameters: None = None, *, n_agents: int | None, n_trials: int | None, seed: int, **settings: Any
-    ) -> Simulated:
-        """Agents with parameters from the priors."""
 
 
 def train(
@@ -96,7 +77,7 @@ def train(
             f"{n_all} agents of {length} trials with held_out={chosen.held_out} leave {n_all - n_held} to train on and "
             f"{n_held} to hold out; give at least 2 of each, of 1 trial"
         )
-    agents = _Agents(model, n_all - n_held, length, seed, dict(simulation or {}))
+    agents = Agents(model, n_all - n_held, length, seed, dict(simulation or {}))
     held_out, first = agents.drawn(n_held, 0), agents.epoch(0)
     unfit = Estimator(
         model=held_out.model,
@@ -116,44 +97,13 @@ def train(
         packages=_versions(),
     )
     _check_weights(unfit)
-    with net.seeded(_seed(seed, 1, 0), chosen.threads if where.type == "cpu" else None):
+    with net.seeded(seed_of(seed, 1, 0), chosen.threads if where.type == "cpu" else None):
         fitted = _fitted(unfit, agents, first, held_out, where, progress)
         return replace(fitted, calibration=_calibrated(fitted, held_out, where))
 
 
-@dataclass(frozen=True)
-class _Agents:
-    """Where an epoch's agents come from."""
-
-    model: Simulator
-    n: int
-    n_trials: int
-    seed: int
-    settings: dict[str, Any]
-
-    def drawn(self, n: int, stream: int) -> Simulated:
-        found = self.model.simulate(
-            n_agents=n, n_trials=self.n_trials, seed=_seed(self.seed, 0, stream), **self.settings
-        )
-        there = found.sequences.mask
-        if not there.any():
-            raise LatentError(f"model {self.model.name!r} simulated no trial that is there; check its settings")
-        usable = np.isfinite(found.sequences.inputs).all(axis=2) & np.isfinite(found.continuous).all(axis=2)
-        wrong = there & ~(usable & (found.discrete >= 0).all(axis=2))
-        if wrong.any():
-            agent, trial = np.argwhere(wrong)[0]
-            raise LatentError(
-                f"model {self.model.name!r} simulated an input or latent that is no finite number or state (agent "
-                f"{agent}, trial {trial}, seed {found.seed}); mend the simulator or its settings {self.settings}"
-            )
-        return found
-
-    def epoch(self, epoch: int) -> Simulated:
-        return self.drawn(self.n, 1 + epoch)
-
-
 def _fitted(
-    unfit: Estimator, agents: _Agents, first: Simulated, held_out: Simulated, device: Any, progress: bool
+    unfit: Estimator, agents: Agents, first: Simulated, held_out: Simulated, device: Any, progress: bool
 ) -> Estimator:
     """The estimator with the best epoch's weights, and its record."""
     import torch
@@ -170,7 +120,9 @@ def _fitted(
             begun = time.perf_counter()
             now = agents.epoch(epoch) if epoch and settings.fresh else first
             rng = np.random.default_rng(SeedSequence((unfit.seed, 2, epoch)))
-            training.append(_epoch(network, optimiser, schedule, unfit, now, rng, device, advance))
+            training.append(
+                _epoch(network, optimiser, schedule, unfit, now, longest_share(settings, epoch), rng, device, advance)
+            )
             validation.append(_validation(network, unfit, held_out, device))
             seconds.append(time.perf_counter() - begun)
             rates.append(float(schedule.get_last_lr()[0]))
@@ -196,6 +148,7 @@ def _epoch(
     schedule: Any,
     estimator: Estimator,
     agents: Simulated,
+    longest: float,
     rng: Generator,
     device: Any,
     advance: Advance,
@@ -207,7 +160,7 @@ def _epoch(
     weights = _loss_weights(estimator)
     losses = []
     network.train()
-    for inputs, continuous, states, observed in _batches(estimator, agents, rng, device):
+    for inputs, continuous, states, observed in batches(estimator, agents, longest, rng, device):
         out = net.forward(network, inputs, observed, settings.dropout)
         parts = net.split(out, len(estimator.continuous_names), estimator.n_states)
         value = loss.joint(parts, (continuous, states), observed, weights, settings.beta)
@@ -219,41 +172,6 @@ def _epoch(
         losses.append(float(value.detach()))
         advance(len(inputs))
     return float(np.mean(losses))
-
-
-def _batches(estimator: Estimator, agents: Simulated, rng: Generator, device: Any) -> Iterator[tuple[Any, ...]]:
-    """Tensors of a step's agents: inputs, continuous targets, states, observed; each a random beginning of them."""
-    import torch
-
-    settings = estimator.settings
-    order = rng.permutation(agents.sequences.n_agents)
-    for start in range(0, len(order), settings.batch):
-        rows = order[start : start + settings.batch]
-        length = _length(agents.sequences.n_trials, settings.shortest, rng)
-        there = agents.sequences.mask[rows, :length]
-        observed = there & ~_hidden(there, settings.missing, rng)
-        if not observed.any():
-            observed = there
-        if not there.any():
-            continue
-        arrays = (
-            estimator.scaling.inputs(agents.sequences.inputs[rows, :length]),
-            estimator.scaling.targets(agents.continuous[rows, :length]),
-            agents.discrete[rows, :length],
-            observed,
-        )
-        yield tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays)
-
-
-def _length(longest: int, shortest: float, rng: Generator) -> int:
-    """Log-uniform from a share of the longest to all."""
-    return int(np.ceil(longest * np.exp(rng.uniform(np.log(shortest), 0.0)))) if shortest < 1 else longest
-
-
-def _hidden(there: NDArray[np.bool_], most: float, rng: Generator) -> NDArray[np.bool_]:
-    """Trials to hide: in half of the agents, each with a probability from U(0, most)."""
-    share = rng.uniform(0, most, len(there)) * (rng.random(len(there)) < 0.5)
-    return rng.random(there.shape) < share[:, None]
 
 
 def _validation(network: Any, estimator: Estimator, held_out: Simulated, device: Any) -> float:
@@ -283,8 +201,6 @@ def _calibrated(estimator: Estimator, held_out: Simulated, device: Any) -> Calib
 
 
 def _none(n_continuous: int, n_discrete: int) -> Calibration:
-    from pluristats.latent.estimator.calibrate import LEVELS
-
     return Calibration(np.ones(n_continuous), np.zeros((n_continuous, len(LEVELS))), np.ones(n_discrete))
 
 
@@ -316,11 +232,6 @@ def _check_weights(estimator: Estimator) -> None:
 
 def _weights(network: Any) -> dict[str, NDArray[np.float32]]:
     return {name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
-
-
-def _seed(seed: int, purpose: int, index: int) -> int:
-    """A seed of its own for each purpose (0 agents, 1 torch, 2 steps) and index."""
-    return int(SeedSequence((seed, purpose, index)).generate_state(1, np.uint32)[0])
 
 
 def _versions() -> dict[str, str]:

@@ -115,7 +115,7 @@ def test_no_agent_is_seen_twice_but_where_that_is_asked_for() -> None:
 
 @pytest.mark.usefixtures("torch")
 def test_training_ends_after_patience_and_the_best_epoch_is_kept() -> None:
-    wild = {"rate": 3.0, "schedule": "constant", "epochs": 30, "patience": 2}
+    wild = {"rate": 3.0, "schedule": "constant", "epochs": 30, "patience": 2, "shortest": 1.0}
     found = small(settings=wild)
     losses = found.record.validation
     assert found.record.stopped == "patience" and found.record.best == int(np.argmin(losses))
