@@ -63,7 +63,7 @@ def seeded(seed: int, threads: int | None) -> Iterator[None]:
     """Torch's global random numbers from a seed, and its threads as wanted; both as they were afterwards."""
     torch = need_torch()
     before = torch.get_num_threads()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         if threads is not None:
             torch.set_num_threads(threads)

@@ -58,15 +58,15 @@ class Settings:
 
     units: int = 64
     dropout: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    rate: float = 3e-3
+    rate: float = 1e-2
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
-    batch: int = 128
+    batch: int = 64
     epochs: int = 40
-    patience: int = 15
+    patience: int = 20
     fresh: bool = True
     weights: Mapping[str, float] = field(default_factory=dict)
     beta: float = 0.5
-    shortest: float = 0.25
+    shortest: float = 0.1
     missing: float = 0.1
     held_out: float = 0.1
     threads: int = 2
@@ -107,6 +107,7 @@ PUBLISHED = Settings(
     dropout=(0.2, 0.2, 0.1),
     rate=3e-4,
     schedule="constant",
+    batch=128,
     epochs=600,
     patience=35,
     fresh=False,

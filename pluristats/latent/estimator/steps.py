@@ -20,7 +20,7 @@ GROWN = 0.6
 def batches(
     estimator: Estimator, agents: Simulated, longest: float, rng: Generator, device: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Tensors of a step's agents: inputs, continuous targets, states, observed; each a random beginning of them."""
+    """Tensors of each step's agents, a random beginning of them: inputs, continuous targets, states, observed."""
     import torch
 
     settings = estimator.settings
@@ -28,12 +28,13 @@ def batches(
     for start in range(0, len(order), settings.batch):
         rows = order[start : start + settings.batch]
         n_trials = length(agents.sequences.n_trials, settings.shortest, longest, rng)
+        if not agents.sequences.mask[rows, :n_trials].any():
+            n_trials = agents.sequences.n_trials
         there = agents.sequences.mask[rows, :n_trials]
-        observed = there & ~hidden(there, settings.missing, rng)
-        if not observed.any():
-            observed = there
         if not there.any():
             continue
+        observed = there & ~hidden(there, settings.missing, rng)
+        observed = observed if observed.any() else there
         arrays = (
             estimator.scaling.inputs(agents.sequences.inputs[rows, :n_trials]),
             estimator.scaling.targets(agents.continuous[rows, :n_trials]),

@@ -43,7 +43,9 @@ def save(estimator: Estimator, folder: str | Path, *, force: bool = False) -> Pa
     place = Path(folder)
     check_folder(place, force)
     weights = _npz(estimator.weights)
-    config = json.dumps(_config(estimator, hashlib.sha256(weights).hexdigest()), indent=1, allow_nan=False)
+    config = json.dumps(
+        _config(estimator, hashlib.sha256(weights).hexdigest()), indent=1, allow_nan=False, default=_number
+    )
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
@@ -174,6 +176,13 @@ def _estimator(config: dict[str, Any], weights: bytes) -> Estimator:
         ),
         packages={str(name): str(value) for name, value in config["packages"].items()},
     )
+
+
+def _number(value: Any) -> Any:
+    """Settings of a simulator may be numpy's numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise LatentError(f"a setting of the simulator, {str(value)[:60]!r}, cannot be written as JSON; give a number")
 
 
 def _npz(weights: Weights) -> bytes:

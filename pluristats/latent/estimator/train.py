@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -106,26 +106,22 @@ def _fitted(
     unfit: Estimator, agents: Agents, first: Simulated, held_out: Simulated, device: Any, progress: bool
 ) -> Estimator:
     """The estimator with the best epoch's weights, and its record."""
-    import torch
-
     settings = unfit.settings
-    network = net.build(*unfit.sizes).to(device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
-    per_epoch = -(-agents.n // settings.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _rates(settings, per_epoch * settings.epochs))
-    training, validation, seconds, rates = [], [], [], []
-    best, kept, stopped = 0, _weights(network), "epochs"
+    learner = _learner(unfit, agents.n, device)
+    training: list[float] = []
+    validation: list[float] = []
+    seconds: list[float] = []
+    rates: list[float] = []
+    best, kept, stopped = 0, _weights(learner.network), "epochs"
     with counted("training", agents.n * settings.epochs, show=progress) as advance:
         for epoch in range(settings.epochs):
             begun = time.perf_counter()
             now = agents.epoch(epoch) if epoch and settings.fresh else first
             rng = np.random.default_rng(SeedSequence((unfit.seed, 2, epoch)))
-            training.append(
-                _epoch(network, optimiser, schedule, unfit, now, longest_share(settings, epoch), rng, device, advance)
-            )
-            validation.append(_validation(network, unfit, held_out, device))
+            training.append(_epoch(learner, unfit, now, longest_share(settings, epoch), rng, advance))
+            validation.append(_validation(learner.network, unfit, held_out, device))
             seconds.append(time.perf_counter() - begun)
-            rates.append(float(schedule.get_last_lr()[0]))
+            rates.append(float(learner.schedule.get_last_lr()[0]))
             if not np.isfinite(validation[-1]):
                 raise LatentError(
                     f"the loss is no number after epoch {epoch + 1}; lower rate={settings.rate:g}, or look at the "
@@ -133,7 +129,7 @@ def _fitted(
                 )
             advance(0, note=f"epoch {epoch + 1}/{settings.epochs}, validation {validation[-1]:.4f}")
             if epoch == 0 or validation[-1] < validation[best]:
-                best, kept = epoch, _weights(network)
+                best, kept = epoch, _weights(learner.network)
             if epoch - best >= settings.patience:
                 stopped = "patience"
                 advance(0, fewer=agents.n * (settings.epochs - epoch - 1))
@@ -142,33 +138,45 @@ def _fitted(
     return replace(unfit, weights=kept, record=record)
 
 
+@dataclass(frozen=True)
+class _Learner:
+    """What changes while it learns."""
+
+    network: Any
+    optimiser: Any
+    schedule: Any
+    device: Any
+
+
+def _learner(unfit: Estimator, n_agents: int, device: Any) -> _Learner:
+    import torch
+
+    settings = unfit.settings
+    network = net.build(*unfit.sizes).to(device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate)
+    steps = -(-n_agents // settings.batch) * settings.epochs
+    return _Learner(network, optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, _rates(settings, steps)), device)
+
+
 def _epoch(
-    network: Any,
-    optimiser: Any,
-    schedule: Any,
-    estimator: Estimator,
-    agents: Simulated,
-    longest: float,
-    rng: Generator,
-    device: Any,
-    advance: Advance,
+    learner: _Learner, estimator: Estimator, agents: Simulated, longest: float, rng: Generator, advance: Advance
 ) -> float:
     """One pass through the agents; mean loss of its steps."""
     from torch.nn.utils import clip_grad_norm_
 
-    settings = estimator.settings
+    settings, network = estimator.settings, learner.network
     weights = _loss_weights(estimator)
     losses = []
     network.train()
-    for inputs, continuous, states, observed in batches(estimator, agents, longest, rng, device):
+    for inputs, continuous, states, observed in batches(estimator, agents, longest, rng, learner.device):
         out = net.forward(network, inputs, observed, settings.dropout)
         parts = net.split(out, len(estimator.continuous_names), estimator.n_states)
         value = loss.joint(parts, (continuous, states), observed, weights, settings.beta)
-        optimiser.zero_grad()
+        learner.optimiser.zero_grad()
         value.backward()
         clip_grad_norm_(network.parameters(), _CLIP)
-        optimiser.step()
-        schedule.step()
+        learner.optimiser.step()
+        learner.schedule.step()
         losses.append(float(value.detach()))
         advance(len(inputs))
     return float(np.mean(losses))
@@ -180,10 +188,9 @@ def _validation(network: Any, estimator: Estimator, held_out: Simulated, device:
 
     seen = held_out.sequences
     mean, log_variance, logits = outputs(network, estimator, seen, device)
-    parts = tuple(torch.from_numpy(a) for a in (mean, log_variance)), tuple(torch.from_numpy(a) for a in logits)
+    parts = torch.from_numpy(mean), torch.from_numpy(log_variance), tuple(torch.from_numpy(a) for a in logits)
     targets = torch.from_numpy(estimator.scaling.targets(held_out.continuous)), torch.from_numpy(held_out.discrete)
-    there = torch.from_numpy(seen.mask)
-    return float(loss.joint((*parts[0], parts[1]), targets, there, _loss_weights(estimator), beta=0.0))
+    return float(loss.joint(parts, targets, torch.from_numpy(seen.mask), _loss_weights(estimator), beta=0.0))
 
 
 def _calibrated(estimator: Estimator, held_out: Simulated, device: Any) -> Calibration:
