@@ -157,6 +157,7 @@ def infer(
     from pluristats.cli.output import print_json, printable, warnings_on_stderr
     from pluristats.latent.estimator import infer as ask
     from pluristats.latent.estimator import load
+    from pluristats.latent.estimator.net import need_torch
     from pluristats.latent.tables import read_behaviour
     from pluristats.texts import write_table
 
@@ -166,6 +167,7 @@ def infer(
     with warnings_on_stderr() as told:
         _check_version(estimator.version, model)
         seen = read_behaviour(table, model)
+        need_torch()  # loading it is not inference
         begun = time.perf_counter()
         found = ask(estimator, seen.sequences(model), simulated=seen.simulated, device=device)
         seconds = time.perf_counter() - begun
