@@ -13,6 +13,7 @@ from pluristats.cli.features import features
 from pluristats.cli.fit import fit
 from pluristats.cli.generate import generate
 from pluristats.cli.ladder import ladder, ledger
+from pluristats.cli.latent import latent_app
 from pluristats.cli.llm import llm_app
 from pluristats.cli.moderate import moderate
 from pluristats.cli.multiverse import multiverse
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app)
+app.add_typer(latent_app)
 app.add_typer(llm_app)
 app.command()(reproduce)
 app.command()(evaluate)
