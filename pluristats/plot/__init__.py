@@ -16,6 +16,14 @@ from pluristats.plot.checks import describe_residuals, residuals
 from pluristats.plot.coefficients import describe_forest, forest
 from pluristats.plot.features import describe_feature_summary, feature_summary
 from pluristats.plot.labels import display_label
+from pluristats.plot.latent import (
+    describe_order_effects,
+    describe_recovery,
+    describe_trajectories,
+    order_effects,
+    recovery,
+    trajectories,
+)
 from pluristats.plot.likelihoods import describe_sensitivity, sensitivity
 from pluristats.plot.multiverse import describe_specification_curve, specification_curve
 from pluristats.plot.prompts import describe_disagreement, disagreement
@@ -42,12 +50,15 @@ __all__ = [
     "describe_ladder",
     "describe_levels",
     "describe_missingness",
+    "describe_order_effects",
     "describe_rating_distributions",
+    "describe_recovery",
     "describe_residuals",
     "describe_selection_achieved",
     "describe_selection_trace",
     "describe_sensitivity",
     "describe_specification_curve",
+    "describe_trajectories",
     "describe_variant_checks",
     "disagreement",
     "display_label",
@@ -57,7 +68,9 @@ __all__ = [
     "ladder",
     "levels",
     "missingness",
+    "order_effects",
     "rating_distributions",
+    "recovery",
     "residuals",
     "safe",
     "selection_achieved",
@@ -65,5 +78,6 @@ __all__ = [
     "sensitivity",
     "specification_curve",
     "style",
+    "trajectories",
     "variant_checks",
 ]

@@ -176,7 +176,7 @@ def trajectories(fit: Estimates, ratings: Ratings, draws: int = 32, seed: int = 
     weights = np.exp(weights - weights.max(axis=0))
     weights /= weights.sum(axis=0)
     mean, square, state = (np.einsum("kn,knt->nt", weights, x) for x in (first, second, engaged))
-    return Trajectories(mean, np.sqrt(np.maximum(square - mean**2, 0.0)), state)
+    return Trajectories(mean, np.sqrt(np.maximum(square - mean**2, 0.0)), np.minimum(state, 1.0))
 
 
 def _posterior(model: Model, coordinates: Coordinates, ratings: Ratings) -> Callable[[Array], tuple[float, Array]]:

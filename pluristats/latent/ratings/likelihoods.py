@@ -12,8 +12,8 @@ from pluristats.latent.record import Array
 
 STEP = 1.0
 """Of the drift model's grid, see :func:`grid`."""
-# Standard deviations of the walk at its last trial that the grid spans; it is left with probability 6e-5.
-_SPAN = 4.0
+# Standard deviations of the walk at its last trial that the grid spans; it is left with probability 6e-7.
+_SPAN = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,12 @@ def latents(model: str, theta: Array, ratings: Ratings, step: float = STEP) -> L
 
 
 def grid(n_trials: int, step: float = STEP) -> int:
-    """Half the points of the drift model's grid, u = step · (−half … half), 4 sd of the walk's end on either side.
+    """Half the points of the drift model's grid, u = step · (−half … half), 5 sd of the walk's end on either side.
 
     The grid is in units of the walk's own step: shift = τ u with u_1 = 0, u_{t+1} = u_t + N(0, 1). A sum over steps of
     h instead of an integral over a Gaussian of unit variance errs by 2 exp(−2π²/h²), 5e-9 for h = 1, and over a
-    filtered density of variance v by 2 exp(−2π² v/h²). v is near σ/τ where that is large, and more than ½ while τ ≤ σ.
+    filtered density of variance v by 2 exp(−2π² v/h²). v is near σ/τ where that is large, and more than ½ (1e-4) while
+    τ ≤ σ.
     """
     return int(np.ceil(_SPAN * np.sqrt(max(n_trials - 1, 1)) / step))
 

@@ -115,17 +115,20 @@ def in_order(study: Study, formula: str | None = None) -> RatingOrder:
     -----
     A rating that the formula's fit drops (a missing trait) has no residual. A prompt that nobody rated has effect 0.
     """
+    from pluristats.formula import parse_formula
     from pluristats.models.lmer import lmer
 
     formula = FORMULA if formula is None else formula
     rows = study.ratings
     _refuse_trials(rows)
-    fit = lmer(formula, study)
-    response = fit.design.parsed.response.strip("`")
-    if response not in ("rating", "rating_raw") or {"annotator", "prompt"} - {f.name for f in fit.problem.factors}:
+    parsed = parse_formula(formula)
+    response = parsed.response.strip("`")
+    factors = {term.group for term in parsed.random}
+    if response not in ("rating", "rating_raw") or {("annotator",), ("prompt",)} - factors:
         raise LatentError(
             f"The formula of an order is a model of rating with (1|annotator) and (1|prompt), not {formula!r}."
         )
+    fit = lmer(formula, study)
     low, high = study.scale
     unit = float(study.frame()["rating_raw"].std()) if response == "rating" else 1.0
     fitted = fit.augment()
