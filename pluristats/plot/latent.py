@@ -59,10 +59,10 @@ def order_effects(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def describe_order_effects(table: pd.DataFrame) -> str:
     """Alternative text of :func:`order_effects`, from the same arguments."""
     need(table, EFFECTS, "order_effects")
+    figures = (table[name].to_numpy(dtype=float) for name in ("estimate", "null_mean", "p_value"))
     rows = [
-        f"{safe(row.statistic)} {number(float(row.estimate))} (permuted {number(float(row.null_mean))}, "
-        f"p {number(float(row.p_value))})"
-        for row in table.itertuples()
+        f"{safe(name)} {number(estimate)} (permuted {number(middle)}, p {number(p)})"
+        for name, estimate, middle, p in zip(table["statistic"], *figures, strict=True)
     ]
     clear = int((table["p_value"] < 0.05).sum())
     return (

@@ -16,7 +16,8 @@ steps whether or not they have a rating.
 
 The priors are ours and match the release: level, slope and σ the 100 annotators' maximum-likelihood estimates (medians
 .51, .35, .27; interquartile ranges .36-.60, .24-.47, .22-.37), which are on the latent scale, wider than the ratings',
-as 29 % of ratings are at an end; τ, γ, lapse and recover what fits with wide priors found there.
+as 29 % of ratings are at an end; τ, γ, lapse and recover such that fits to the release with these priors have about
+the priors' mean and spread.
 """
 
 from __future__ import annotations
