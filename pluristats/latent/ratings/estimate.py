@@ -127,24 +127,25 @@ def drawn(fit: Estimates, n: int, seed: int) -> tuple[Array, Array]:
     """Parameters from the normal approximation of each annotator's posterior of w, spread evenly.
 
     Formula: w = mode + L z, LL' = covariance, z a scrambled Sobol sequence through the normal's quantiles, whose means
-    err much less than those of n independent draws; everybody has the same z.
+    err much less than those of n independent draws. Everybody has the same z, each in an order of their own, so that
+    the k-th draws of all annotators are as if independent.
 
     Returns
     -------
     theta
         Shape (n, N, P).
     log_density
-        Of the approximation at them, shape (n,), without its constant, which is the annotator's.
+        Of the approximation at them, shape (n, N), without its constant, which is the annotator's.
     """
     from scipy.stats import qmc
 
-    coordinates = Coordinates.of(fit.model)
-    p = fit.parameters.shape[1]
-    uniform = qmc.Sobol(p, seed=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(n))))[:n]
-    z = ndtri(np.clip(uniform, 1e-9, 1 - 1e-9))
+    coordinates, rng = Coordinates.of(fit.model), np.random.default_rng(seed)
+    people, p = fit.parameters.shape
+    uniform = qmc.Sobol(p, seed=rng).random_base2(int(np.ceil(np.log2(n))))[:n]
+    z = ndtri(np.clip(uniform, 1e-9, 1 - 1e-9))[np.argsort(rng.random((n, people)), axis=0)]
     root = np.linalg.cholesky(fit.covariance)
-    w = coordinates.to(fit.parameters) + np.einsum("npq,kq->knp", root, z)
-    return coordinates.back(w), -0.5 * (z**2).sum(axis=1)
+    w = coordinates.to(fit.parameters) + np.einsum("npq,knq->knp", root, z)
+    return coordinates.back(w), -0.5 * (z**2).sum(axis=2)
 
 
 def trajectories(fit: Estimates, ratings: Ratings, draws: int = 32, seed: int = 0) -> Trajectories:

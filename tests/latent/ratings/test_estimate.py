@@ -103,7 +103,12 @@ def test_draws_have_the_posteriors_moments() -> None:
     np.testing.assert_allclose(w.mean(axis=0), coordinates.to(fit.parameters), atol=0.02)
     for i in range(len(fit.parameters)):
         np.testing.assert_allclose(np.cov(w[:, i].T), fit.covariance[i], atol=0.03)
-    assert density.shape == (512,)
+    assert density.shape == (512, 4)
+    root = np.linalg.cholesky(fit.covariance)
+    z = np.stack([np.linalg.solve(root[i], (w - coordinates.to(fit.parameters))[:, i].T).T for i in range(4)])
+    np.testing.assert_allclose(density.T, -0.5 * (z**2).sum(axis=2), atol=1e-6)
+    # The same draws for everybody, but not at the same time.
+    assert abs(np.corrcoef(z[0, :, 3], z[1, :, 3])[0, 1]) < 0.2
     np.testing.assert_array_equal(theta, drawn(fit, 512, seed=1)[0])
     assert not np.array_equal(theta, drawn(fit, 512, seed=2)[0])
 
