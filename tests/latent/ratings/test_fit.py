@@ -224,3 +224,20 @@ def test_the_release_drifts(release_path: object) -> None:
     assert pooled["best_bic"].idxmax() == "rating-static" and pooled.loc["rating-drift", "evidence_gain"] > 100
     null = fit.simulated_null(3, kind="permuted")
     assert null.pooled()["z"].iloc[0] > 10 and null.tidy()["p_adjusted"].lt(0.05).sum() > 15
+
+
+def test_somebody_without_a_rating_is_what_the_priors_say(fit: RatingFit) -> None:
+    from dataclasses import replace
+
+    order = fit.order
+    silent = np.arange(24)[:, None] == 5
+    none = replace(
+        order, rating=np.where(silent, np.nan, order.rating), residual=np.where(silent, np.nan, order.residual)
+    )
+    found = fit_ratings(none, draws=0)
+    expected = [p.prior.mean for p in found.model.parameters[:2]] + [p.prior.median for p in found.model.parameters[2:]]
+    np.testing.assert_allclose(found.estimates.parameters[5], expected, rtol=1e-4)
+    np.testing.assert_allclose(np.delete(found.estimates.parameters, 5, axis=0),
+                               np.delete(fit.estimates.parameters, 5, axis=0))  # fmt: skip
+    assert found.comparison.tidy().query("annotator == @order.annotators[5]")["n"].eq(0).all()
+    assert order_effects(none, 9).tidy()["n"].iloc[-1] == 23
