@@ -27,6 +27,14 @@ from pluristats.plot.errors import (
 from pluristats.plot.evaluation import describe_mae_bars, mae_bars
 from pluristats.plot.features import describe_feature_summary, feature_summary
 from pluristats.plot.labels import display_label
+from pluristats.plot.latent import (
+    describe_order_effects,
+    describe_recovery,
+    describe_trajectories,
+    order_effects,
+    recovery,
+    trajectories,
+)
 from pluristats.plot.likelihoods import describe_sensitivity, sensitivity
 from pluristats.plot.multiverse import describe_specification_curve, specification_curve
 from pluristats.plot.prompts import describe_disagreement, disagreement
@@ -59,12 +67,15 @@ __all__ = [
     "describe_mae_by_annotator",
     "describe_mae_curve",
     "describe_missingness",
+    "describe_order_effects",
     "describe_rating_distributions",
+    "describe_recovery",
     "describe_residuals",
     "describe_selection_achieved",
     "describe_selection_trace",
     "describe_sensitivity",
     "describe_specification_curve",
+    "describe_trajectories",
     "describe_variant_checks",
     "disagreement",
     "display_label",
@@ -78,7 +89,9 @@ __all__ = [
     "mae_by_annotator",
     "mae_curve",
     "missingness",
+    "order_effects",
     "rating_distributions",
+    "recovery",
     "residuals",
     "safe",
     "selection_achieved",
@@ -86,5 +99,6 @@ __all__ = [
     "sensitivity",
     "specification_curve",
     "style",
+    "trajectories",
     "variant_checks",
 ]
