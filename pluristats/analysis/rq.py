@@ -255,7 +255,8 @@ def _crossed(study: Study, selection: LassoSelection, *, reml: bool) -> LmerFit:
         factors=tuple(grouping_factor(term, rows) for term in both),
     )
     formula = selection.refit.formula.partition(" + (1|")[0] + " + (1|annotator) + (1|prompt)"
-    return fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
+    fit = fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
+    return replace(fit, after_selection=True)
 
 
 def _n_folds(study: Study, held_out: str) -> int:

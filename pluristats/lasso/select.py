@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -175,6 +175,7 @@ def lasso_select(
     refit = ols = None
     if design.factors:
         refit = fit_design(smaller, frame, formula=formula, reml=reml, engine=engine, simulated=simulated)
+        refit = replace(refit, after_selection=True)
         told = remarks(refit)
     else:
         ols, told = _least_squares(smaller)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Literal
 
@@ -341,7 +341,7 @@ def lasso_lmer(
         criteria=outcome.criteria,
         cv_error=outcome.error,
         cv_se=outcome.se,
-        refit=refit,
+        refit=replace(refit, after_selection=True),
         rows=rows,
         procedure=procedure,
         simulated=simulated,
