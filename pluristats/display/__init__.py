@@ -3,13 +3,16 @@
 from pluristats.display.frames import csv_text, html_table
 from pluristats.display.grid import Cell, Grid, Part, Row, frame_grid
 from pluristats.display.labels import display_label, group_of
+from pluristats.display.shown import Displayed, Shown
 from pluristats.display.text import escape, printable
 
 __all__ = [
     "Cell",
+    "Displayed",
     "Grid",
     "Part",
     "Row",
+    "Shown",
     "csv_text",
     "display_label",
     "escape",

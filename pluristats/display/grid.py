@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pluristats.display.frames import Format
 
 Align = Literal["left", "center", "right"]
+MOST, LONGEST = 60, 200
+"""Rows of a table, and characters of a cell, that a notebook shows unless it shall have all."""
+
 Cell = tuple[str, ...]
 """Lines of a cell, one below the other (an estimate and its standard error); none where it is empty."""
 
@@ -108,27 +111,39 @@ def frame_grid(
     *,
     notes: tuple[str, ...] = (),
     formats: Mapping[str, Format] | None = None,
-    max_rows: int = 60,
+    whole: bool = False,
 ) -> Grid:
     """Any table as a grid: its first column heads the rows, numbers as :func:`pluristats.display.html_table` has them.
 
-    Rows beyond ``max_rows`` are left out, and a note says how many there are.
+    Unless ``whole``, rows beyond 60 are left out, which a note says, and texts are cut at 200 characters.
     """
     from pluristats.display.frames import flatten, shown_columns
 
     flat = flatten(frame)
-    texts, numeric = shown_columns(flat, flat.head(max_rows), formats or {})
-    rows = tuple(Row(first, tuple((text,) for text in rest)) for first, *rest in zip(*texts, strict=True))
+    texts, numeric = shown_columns(flat, flat if whole else flat.head(MOST), formats or {})
+    cut = texts if whole else [[_cut(text) for text in column] for column in texts]
+    rows = tuple(Row(first, tuple((text,) for text in rest)) for first, *rest in zip(*cut, strict=True))
     names = [str(name) for name in flat.columns] or [""]
     if not len(flat):
         notes = (*notes, "There are no rows.")
-    if len(flat) > max_rows:
-        notes = (*notes, f"{max_rows:,} of {len(flat):,} rows.")
+    if len(flat) > MOST and not whole:
+        notes = (*notes, f"{MOST} of {len(flat):,} rows.")
     return Grid(
         caption,
         names[0],
         tuple((name,) for name in names[1:]),
         (Part("", rows),),
         notes,
-        align=tuple("right" if num else "left" for num in numeric[1:]),
+        align=tuple(
+            "right" if num or _like_numbers(c) else "left" for num, c in zip(numeric[1:], texts[1:], strict=True)
+        ),
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _like_numbers(column: list[str]) -> bool:
+    """Whether every text begins as a number does: numbers that somebody has formatted."""
+    return all(text[:1] in set("0123456789-−–<") for text in column)

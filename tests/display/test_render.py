@@ -221,12 +221,25 @@ def test_latex_compiles(grid, tmp_path: Path):
 
 
 def test_a_frame_as_a_grid():
-    frame = pd.DataFrame({"who": ["a", "b", "c"], "n": [1, 2000, 3], "share": [0.5, float("nan"), 0.25]})
-    grid = frame_grid(frame, "Counts", max_rows=2, notes=("Made up.",))
-    assert grid.parts[0].rows == (Row("a", (("1",), ("0.500",))), Row("b", (("2,000",), ("–",))))
-    assert grid.notes == ("Made up.", "2 of 3 rows.")
-    assert grid.align == ("right", "right")
-    assert texts(Table(render.html(grid)).rows)[0] == ["who", "n", "share"]
+    frame = pd.DataFrame({"who": ["a", "b"], "n": [1, 2000], "share": [0.5, float("nan")], "p": ["<0.001", "0.2"]})
+    grid = frame_grid(frame, "Counts", notes=("Made up.",))
+    assert grid.parts[0].rows == (
+        Row("a", (("1",), ("0.500",), ("<0.001",))),
+        Row("b", (("2,000",), ("–",), ("0.2",))),
+    )
+    assert grid.notes == ("Made up.",)
+    assert grid.align == ("right", "right", "right")
+    assert texts(Table(render.html(grid)).rows)[0] == ["who", "n", "share", "p"]
+
+
+def test_a_long_frame_is_cut_and_says_so():
+    frame = pd.DataFrame({"who": ["x" * 500] * 61, "word": ["w"] * 61})
+    grid = frame_grid(frame, "Long")
+    assert [row.label for row in grid.parts[0].rows] == ["x" * 200 + "…"] * 60
+    assert grid.notes == ("60 of 61 rows.",)
+    assert grid.align == ("left",)
+    whole = frame_grid(frame, "Long", whole=True)
+    assert ([row.label for row in whole.parts[0].rows], whole.notes) == (["x" * 500] * 61, ())
 
 
 def test_an_empty_frame_is_a_table_without_rows():
