@@ -90,6 +90,10 @@ def remarks(fit: LmerFit) -> list[Block]:
         lines.append(f"{fit.n_dropped} of {fit.design.n_data} rows left out, a value is missing ({by_column}).")
     if fit.dropped_columns:
         lines.append(f"Columns left out as linear combinations of others: {', '.join(fit.dropped_columns)}.")
+    if fit.after_selection:
+        lines.append(
+            "These rows also chose the columns: standard errors and p-values ignore that and are too optimistic."
+        )
     if fit.singular:
         lines.append("The fit is singular: a variance component is on the boundary.")
     if fit.optimizer.status == "failed":

@@ -74,9 +74,9 @@ class TableChange:
 def compare_tables(before: str, after: str, tolerance: Tolerance, ignore: Sequence[str] = ()) -> TableChange:
     """Compare two tables given as CSV.
 
-    Rows are matched by the fewest leading columns of text that tell all rows of each table apart, and by their place
-    where no such columns are. A cell that both tables have as a number differs by ``tolerance``, any other where its
-    text does.
+    Rows are matched by the first column, where its numbers tell all rows of each table apart and most are in both
+    (identifiers, levels); else by the fewest leading columns of text that tell them apart; else by their place. A cell
+    that both tables have as a number differs by ``tolerance``, any other where its text does.
 
     Parameters
     ----------
@@ -131,7 +131,12 @@ def _read(text: str) -> tuple[list[str], Rows]:
 
 
 def _keys(names: Sequence[str], old: Rows, new: Rows) -> list[str]:
-    """The fewest leading columns of text that tell all rows of each table apart; none where they do not."""
+    """By which columns rows are matched, as :func:`compare_tables` says; none for their place."""
+    if names:
+        ids = [[row[names[0]] for row in rows] for rows in (old, new)]
+        apart = all(len(set(each)) == len(each) for each in ids)
+        if apart and 2 * len(set(ids[0]) & set(ids[1])) > max(map(len, ids)):
+            return [names[0]]
     keys: list[str] = []
     for name in names:
         if all(_number(row[name]) is not None for row in (*old, *new)):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 import pluristats as ps
+from pluristats.analysis import disagreement
 from pluristats.display import Displayed, Shown
 from pluristats.display.text import one_line, printable
 from pluristats.errors import PluristatsWarning
@@ -95,6 +96,18 @@ def made(name: str, study: ps.Study, penalised) -> object:
             return penalised.debiased()
         case "Stability":
             return penalised.stability(2, theta="fitted")
+        case "Bootstrap":
+            return ps.lmer(formula, study).bootstrap(3, seed=1)
+        case "Influence":
+            return ps.lmer(formula, study).influence("annotator")
+        case "Diagnostics":
+            return ps.lmer(formula, study).diagnostics()
+        case "VarianceShares":
+            return disagreement.variance_shares(study)
+        case "HarmLevels":
+            return disagreement.by_harm_level(study, resamples=50, permutations=99)
+        case "Unsure":
+            return disagreement.unsure(study)
         case "Question":
             return ps.rq1(study, validate=False)
         case "Ladder":
@@ -126,6 +139,12 @@ NAMES = [
     "Split",
     "Debiased",
     "Stability",
+    "Bootstrap",
+    "Influence",
+    "Diagnostics",
+    "VarianceShares",
+    "HarmLevels",
+    "Unsure",
     "Question",
     "Ladder",
     "Evaluation",

@@ -39,6 +39,18 @@ def test_as_many_text_columns_as_it_takes():
     assert found.compared == 6
 
 
+def test_identifiers_match_rows_though_they_are_numbers():
+    found = compared(
+        {"annotator": [68, 5, 19], "rate": [0.3, 0.2, 0.1]}, {"annotator": [19, 68, 7], "rate": [0.5, 0.3, 0.1]}
+    )
+    assert found.keys == ("annotator",)
+    assert found.changes == (
+        CellChange("5", "", "", None),
+        CellChange("19", "rate", "0.1", "0.5", 0.4),
+        CellChange("7", "", None, ""),
+    )
+
+
 def test_rows_without_a_name_are_matched_by_place():
     found = compared({"x": [1, 2], "y": [1.0, 2.0]}, {"x": [1, 3], "y": [1.0, 2.0]})
     assert found.keys == ()
@@ -69,7 +81,7 @@ def test_texts_and_missing_cells():
 
 def test_odd_tables():
     assert compare_tables("", "", EXACT).changes == ()
-    assert compare_tables("a,a\n1,2\n", "a,a\n1,3\n", EXACT).changes == (CellChange("row 1", "a (2)", "2", "3", 1.0),)
+    assert compare_tables("a,a\n1,2\n", "a,a\n1,3\n", EXACT).changes == (CellChange("1", "a (2)", "2", "3", 1.0),)
     assert compare_tables(",x\nk,1\n", ",x\nk,2\n", EXACT).changes == (CellChange("k", "x", "1", "2", 1.0),)
     long = f"t,x\n{'y' * 200_000},1\n"
     assert compare_tables(long, long, EXACT).changes == ()
