@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # The public surface: name -> module that has it.
 _EXPORTS = {
     "Bootstrap": "pluristats.models",
+    "ETable": "pluristats.analysis.etable",
     "Evaluation": "pluristats.evaluation",
     "Influence": "pluristats.models",
     "Ladder": "pluristats.analysis",
@@ -40,6 +41,7 @@ _EXPORTS = {
     "compare": "pluristats.models",
     "cross_validated_r2": "pluristats.analysis",
     "draw_splits": "pluristats.evaluation",
+    "etable": "pluristats.analysis.etable",
     "evaluate": "pluristats.evaluation",
     "evaluate_selection": "pluristats.select",
     "fetch_release": "pluristats.study",

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "pluristats"
 LAYER = {
     "errors": -2,
     "packaged": -2,
+    "display": -1,
     "progress": -1,
     "engine": 0,
     "features": 0,

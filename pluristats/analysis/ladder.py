@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from pluristats.analysis.rq import product_terms, prompt_terms, require
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine import native
 from pluristats.engine.result import Problem
 from pluristats.errors import DifferentRowsWarning, FormulaError, UnsupportedError
@@ -36,7 +36,7 @@ DIFFERENT_ROWS = (
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Displayed):
     """A ladder of models.
 
     Parameters
@@ -75,9 +75,9 @@ class Ladder:
         head = ["SIMULATED DATA: these numbers say nothing about people."] if self.simulated else []
         return "\n".join([*head, f"BIC ladder, {self.label}", self.table.to_string(index=False), *self.notes])
 
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<h4>BIC ladder, {escape(self.label)}</h4>{self.table.to_html(index=False, border=0)}{notes}"
+    def _shown(self) -> Shown:
+        caption = f"BIC ladder, {self.label}"
+        return Shown(simulated=self.simulated, tables=((caption, self.table),), notes=self.notes)
 
 
 def bic_ladder(

@@ -15,6 +15,7 @@ from pluristats.analysis.ladder import Ladder, bic_ladder, ladder_formulas
 from pluristats.analysis.published import PUBLISHED, RUNG_BICS, RUNG_DELTAS, Figure
 from pluristats.analysis.rq import Question, rq1, rq2, rq3
 from pluristats.analysis.search import path_bics
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import PluristatsWarning
 from pluristats.formula import build_design
 from pluristats.lasso import LassoRule
@@ -58,7 +59,7 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(Displayed):
     """The ledger.
 
     Parameters
@@ -82,8 +83,10 @@ class Ledger:
         """How many figures have each verdict."""
         return self.table["verdict"].value_counts()
 
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(index=False, border=0))
+    def _shown(self) -> Shown:
+        told = ("Nothing here can agree or disagree with the paper.",) if self.simulated else ()
+        tables = (("Published figures and ours", self.table),)
+        return Shown(simulated=self.simulated, warnings=told, tables=tables)
 
 
 def reproduction_ledger(

@@ -9,17 +9,19 @@ import pandas as pd
 
 from pluristats.analysis.crossval import CrossValidatedR2, cross_validated_r2
 from pluristats.analysis.disagreement import variance_shares
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import PluristatsWarning, Problem, StudyError
 from pluristats.formula import Design, RandomTerm, grouping_factor
 from pluristats.lasso import LassoRule, LassoSelection, lasso_select
 from pluristats.lasso.folds import fold_units
+from pluristats.lasso.select import CAVEAT
 from pluristats.models import LmerFit
 from pluristats.models.lmer import fit_design
 from pluristats.study import Study
 
 
 @dataclass(frozen=True)
-class Question:
+class Question(Displayed):
     """One research question's answer.
 
     Parameters
@@ -56,6 +58,14 @@ class Question:
         """The unpenalised refit."""
         assert self.selection.refit is not None  # every question's formula has a random part
         return self.selection.refit
+
+    def _shown(self) -> Shown:
+        return Shown(
+            title=f"{self.name}: {self.asks}",
+            simulated=self.selection.simulated,
+            warnings=(CAVEAT, *self.caveats),
+            tables=(("Fit", self.glance()), ("Selected terms", self.tidy())),
+        )
 
     def tidy(self) -> pd.DataFrame:
         """One row a selected term: :meth:`LassoSelection.tidy`, and the crossed refit's estimate and standard error."""
@@ -255,7 +265,8 @@ def _crossed(study: Study, selection: LassoSelection, *, reml: bool) -> LmerFit:
         factors=tuple(grouping_factor(term, rows) for term in both),
     )
     formula = selection.refit.formula.partition(" + (1|")[0] + " + (1|annotator) + (1|prompt)"
-    return fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
+    fit = fit_design(crossed, frame, formula=formula, reml=reml, simulated=study.simulated)
+    return replace(fit, after_selection=True)
 
 
 def _n_folds(study: Study, held_out: str) -> int:

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from pluristats.cli.data import data_app
+from pluristats.cli.diff import diff
 from pluristats.cli.evaluate import evaluate
 from pluristats.cli.features import features
 from pluristats.cli.fit import fit
@@ -32,6 +33,7 @@ app.add_typer(data_app)
 app.add_typer(latent_app)
 app.add_typer(llm_app)
 app.command()(reproduce)
+app.command()(diff)
 app.command()(evaluate)
 app.command()(features)
 app.command()(fit)

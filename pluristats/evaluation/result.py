@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import EvaluationError
 from pluristats.evaluation import metrics
@@ -68,7 +69,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Displayed):
     """Outcome of :func:`pluristats.evaluate`.
 
     Parameters
@@ -101,6 +102,16 @@ class Evaluation:
         return (
             f"<Evaluation of {self.study!r}{simulated}: {len({j.method for j in self.judged})} methods in "
             f"{', '.join(settings) or 'no setting'}; {len(self.splits)} splits, {len(self.skipped)} skipped>"
+        )
+
+    def _shown(self) -> Shown:
+        skipped = tuple(f"Skipped: {each.method} ({each.setting}): {each.reason}" for each in self.skipped)
+        return Shown(
+            title=f"Evaluation on {self.study}",
+            simulated=self.simulated,
+            lines=(f"{len(self.splits)} splits, seed {self.seed}; settings are not comparable with each other.",),
+            tables=(("Error of each method", self.tidy().query("n_annotators > 0")),),
+            notes=skipped,
         )
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import GenerateError
 from pluristats.extract.prompts import Prompts
 from pluristats.extract.trees import ExtractedTrees
@@ -17,8 +18,8 @@ from pluristats.texts.files import check_place, write_table
 FIRST = ["prompt", "seed", "harm_level", "text", "simulated"]
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureTable(Displayed):
     """Features of prompts.
 
     Parameters
@@ -39,6 +40,21 @@ class FeatureTable:
     def simulated(self) -> bool:
         """Whether any row comes from a simulated model."""
         return bool(self.table["simulated"].any())
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        rows, columns = self.table.shape
+        return f"<FeatureTable: {rows:,} prompts × {columns:,} columns, {len(self.left_out):,} left out{simulated}>"
+
+    def _shown(self) -> Shown:
+        rows, columns = self.table.shape
+        left = (("Prompts that are left out", self.left_out),) if len(self.left_out) else ()
+        return Shown(
+            title="Features of prompts",
+            simulated=self.simulated,
+            lines=(f"{rows:,} prompts × {columns:,} columns, {len(self.left_out):,} prompts left out.",),
+            tables=(("First rows and columns", self.table.iloc[:5, :12]), *left),
+        )
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the table as Parquet, JSONL or CSV (by the ending), whole or not at all.

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import GenerateError, TreeError
 from pluristats.extract.tree_plan import TreePlan
 from pluristats.features import Parsed, Tree, parse_tree, tree_features
@@ -25,7 +26,7 @@ _ORDER = ("ok", "incomplete", "refused", "failed", "not asked")
 
 
 @dataclass(frozen=True, eq=False)
-class ExtractedTrees:
+class ExtractedTrees(Displayed):
     """What became of the questions; trees are read from the store when they are looked at, so it must stay open.
 
     Parameters
@@ -48,6 +49,11 @@ class ExtractedTrees:
     def __repr__(self) -> str:
         told = ", ".join(f"{count:,} {status}" for status, count in self.counts().items() if count)
         return f"<ExtractedTrees: {len(self.units):,} texts, {told}{', SIMULATED' if self.simulated else ''}>"
+
+    def _shown(self) -> Shown:
+        counts = pd.DataFrame(list(self.counts().items()), columns=["status", "texts"])
+        title = f"Harm-benefit trees of {len(self.units):,} texts"
+        return Shown(title=title, simulated=self.simulated, tables=(("What became of the questions", counts),))
 
     def tidy(self) -> pd.DataFrame:
         """One row a text and sample, whatever came of it.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.llm import Asker, ChatClient, ChatRequest, Completed, Run
 from pluristats.llm.structured import jsons
 from pluristats.texts.answers import STATUS, answer_cells
@@ -142,7 +143,7 @@ class ValuePlan:
 
 
 @dataclass(frozen=True, eq=False)
-class ExtractedValues:
+class ExtractedValues(Displayed):
     """What became of the questions.
 
     Parameters
@@ -159,6 +160,11 @@ class ExtractedValues:
     def __repr__(self) -> str:
         told = ", ".join(f"{count:,} {status}" for status, count in self.counts().items() if count)
         return f"<ExtractedValues: {len(self.units):,} texts, {told}{', SIMULATED' if self.simulated else ''}>"
+
+    def _shown(self) -> Shown:
+        counts = pd.DataFrame(list(self.counts().items()), columns=["status", "texts"])
+        title = f"Values, rights and duties of {len(self.units):,} texts"
+        return Shown(title=title, simulated=self.simulated, tables=(("What became of the questions", counts),))
 
     @property
     def simulated(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import GenerateError
 from pluristats.generate.language import language, script
 
@@ -60,7 +61,7 @@ _START = 400
 
 
 @dataclass(frozen=True, eq=False)
-class Checks:
+class Checks(Displayed):
     """What was found.
 
     Parameters
@@ -75,6 +76,10 @@ class Checks:
 
     flags: pd.DataFrame
     threshold: float
+
+    def _shown(self) -> Shown:
+        tables = (("Variants that checks flag; none is dropped or changed", self.counts()),)
+        return Shown(title="Checks of variants", simulated=self.simulated, tables=tables)
 
     def counts(self) -> pd.DataFrame:
         """One row a check: check, flagged, checked, share, simulated, meaning.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import GenerateError
 from pluristats.generate.checks import Checks, check_variants
 from pluristats.generate.seeds import Seeds
@@ -93,7 +94,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Variants:
+class Variants(Displayed):
     """What became of a plan.
 
     Parameters
@@ -111,6 +112,15 @@ class Variants:
         told = ", ".join(f"{count:,} {status}" for status, count in self.counts().items() if count)
         simulated = ", SIMULATED" if self.simulated else ""
         return f"<Variants: {self.table['seed'].nunique():,} seeds, {told}{simulated}>"
+
+    def _shown(self) -> Shown:
+        counts = pd.DataFrame(list(self.counts().items()), columns=["status", "variants"])
+        columns = ["seed", "level", "text", "status", "reason"]
+        return Shown(
+            title=f"Variants of {self.table['seed'].nunique():,} seeds",
+            simulated=self.simulated,
+            tables=(("What became of them", counts), ("First rows", self.table[columns].head())),
+        )
 
     def tidy(self) -> pd.DataFrame:
         """The table, one row a seed and level.

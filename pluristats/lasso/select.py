@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine import native
 from pluristats.engine.result import Problem
 from pluristats.errors import (
@@ -35,7 +35,7 @@ CAVEAT = (
 
 
 @dataclass(frozen=True)
-class LassoSelection:
+class LassoSelection(Displayed):
     """Outcome of :func:`lasso_select`.
 
     Parameters
@@ -108,10 +108,13 @@ class LassoSelection:
         kept = f"{len(self.selected)} of {len(self.candidates)} columns kept at λ = {self.penalty:.5g}."
         return [*head, f"{self.rule.describe()}.", kept]
 
-    def _repr_html_(self) -> str:
-        head = "".join(f"<p>{escape(line)}</p>" for line in self._head())
-        body = self.refit._repr_html_() if self.refit is not None else self.tidy().to_html(index=False, border=0)
-        return f"{head}<p><strong>{escape(CAVEAT)}</strong></p>{body}"
+    def _shown(self) -> Shown:
+        head = tuple(self._head()[self.simulated :])
+        if self.refit is None:
+            body = Shown(tables=(("Selected terms, by least squares", self.tidy()),))
+        else:
+            body = self.refit._shown()
+        return Shown(simulated=self.simulated, warnings=(CAVEAT,), lines=head, parts=(body,))
 
 
 def lasso_select(
@@ -175,6 +178,7 @@ def lasso_select(
     refit = ols = None
     if design.factors:
         refit = fit_design(smaller, frame, formula=formula, reml=reml, engine=engine, simulated=simulated)
+        refit = replace(refit, after_selection=True)
         told = remarks(refit)
     else:
         ols, told = _least_squares(smaller)

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine import native
 from pluristats.engine.refit import Refit, Refitter
 from pluristats.engine.result import Array, EngineFit, Problem
@@ -33,7 +34,7 @@ Outcome = Refit | EngineFit | FitError
 
 
 @dataclass(frozen=True, eq=False)
-class Bootstrap:
+class Bootstrap(Displayed):
     """Bootstrap replicates of a fit's estimates.
 
     Parameters
@@ -52,6 +53,8 @@ class Bootstrap:
         a replicate; estimates of the last two are NaN.
     refusals
         (reason, replicates) of those that failed or were refused.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     kind: str
@@ -60,6 +63,13 @@ class Bootstrap:
     estimates: Array = field(repr=False)
     status: tuple[str, ...] = field(repr=False)
     refusals: tuple[tuple[str, int], ...] = ()
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        refused = tuple(f"{count:,} replicates without estimates: {reason}" for reason, count in self.refusals)
+        how = f"{self.n:,} replicates (seed {self.seed}), {self.n_boundary:,} of them on the boundary."
+        tables = (("Bootstrap standard errors and intervals", self.tidy()),)
+        return Shown(f"Bootstrap: {self.kind}", self.simulated, lines=(how, *refused), tables=tables)
 
     @property
     def n(self) -> int:
@@ -294,7 +304,7 @@ def _gathered(fit: LmerFit, refits: Sequence[Outcome], words: str, seed: int) ->
             "estimate": np.r_[fit.result.beta, random["estimate"]],
         }
     )
-    result = Bootstrap(words, seed, parameters, estimates, tuple(status), tuple(reasons.most_common()))
+    result = Bootstrap(words, seed, parameters, estimates, tuple(status), tuple(reasons.most_common()), fit.simulated)
     _warn(result)
     return result
 

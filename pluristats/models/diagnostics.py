@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array, Factor, RandomEffects
 from pluristats.engine.weighting import scaled
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnostics:
+class Diagnostics(Displayed):
     """Checks of a fit's assumptions as tables; nothing is tested away or hidden behind one verdict.
 
     Parameters
@@ -38,11 +39,17 @@ class Diagnostics:
     qq
         One row a level and random coefficient, sorted within each: ``group``, ``term``, ``level``, ``theoretical``,
         ``sample``, for a quantile-quantile plot of standardised conditional modes.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     summary: pd.DataFrame
     groups: pd.DataFrame
     qq: pd.DataFrame
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        return Shown(simulated=self.simulated, tables=(("Residuals and random effects", self.summary),))
 
 
 def diagnose(fit: LmerFit) -> Diagnostics:
@@ -93,6 +100,7 @@ def diagnose(fit: LmerFit) -> Diagnostics:
         summary=pd.DataFrame(rows, columns=columns),
         groups=pd.concat([by_level(residuals, y, factors[r.factor]) for r in fit.result.random], ignore_index=True),
         qq=pd.concat([_qq(r, j) for r in fit.result.random for j in range(len(r.terms))], ignore_index=True),
+        simulated=fit.simulated,
     )
 
 

@@ -1,14 +1,14 @@
-"""How a fit is shown: one list of blocks, rendered as text or as HTML."""
+"""How a fit is shown: one list of blocks, as text or for notebooks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import SIMULATED, Shown
 from pluristats.engine.result import MonteCarlo
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def blocks(fit: LmerFit) -> list[Block]:
     if offsets:
         head.append(f"Offset: {' + '.join(offsets)}.")
     if fit.simulated:
-        head.insert(0, "SIMULATED DATA: these numbers say nothing about people.")
+        head.insert(0, SIMULATED)
     criteria = pd.DataFrame(
         {
             "AIC": [f"{fit.aic:.1f}"],
@@ -90,6 +90,10 @@ def remarks(fit: LmerFit) -> list[Block]:
         lines.append(f"{fit.n_dropped} of {fit.design.n_data} rows left out, a value is missing ({by_column}).")
     if fit.dropped_columns:
         lines.append(f"Columns left out as linear combinations of others: {', '.join(fit.dropped_columns)}.")
+    if fit.after_selection:
+        lines.append(
+            "These rows also chose the columns: standard errors and p-values ignore that and are too optimistic."
+        )
     if fit.singular:
         lines.append("The fit is singular: a variance component is on the boundary.")
     if fit.optimizer.status == "failed":
@@ -118,14 +122,15 @@ def summary_text(fit: LmerFit) -> str:
     return "\n\n".join(parts)
 
 
-def summary_html(fit: LmerFit) -> str:
-    """HTML with everything escaped; tables have header cells for screen readers."""
-    parts = []
-    for block in blocks(fit):
-        lines = "".join(f"<p>{escape(line)}</p>" for line in block.lines)
-        table = "" if block.table is None else block.table.to_html(index=False, escape=True, border=0)
-        parts.append(f"<h4>{escape(block.heading)}</h4>{lines}{table}")
-    return f'<section class="pluristats-fit">{"".join(parts)}</section>'
+def shown(fit: LmerFit) -> Shown:
+    """The same blocks for notebooks; a block's table has its heading as caption."""
+    parts = [
+        Shown(lines=block.lines, tables=((block.heading, block.table),), whole=True)
+        if block.table is not None
+        else Shown(title=block.heading, lines=block.lines)
+        for block in blocks(fit)
+    ]
+    return Shown(parts=tuple(parts))
 
 
 def p_text(p: float) -> str:

@@ -34,6 +34,8 @@ class Estimates:
         What the engine found.
     simulated
         Whether the data say of themselves that they are simulated.
+    after_selection
+        Whether these rows also chose the columns, so that standard errors and p-values ignore a selection.
     """
 
     formula: str
@@ -41,6 +43,7 @@ class Estimates:
     data: Remembered = field(repr=False)
     result: EngineFit = field(repr=False)
     simulated: bool = False
+    after_selection: bool = False
 
     def __post_init__(self) -> None:
         for random in self.result.random:

@@ -12,11 +12,12 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.models import predict, tables
 from pluristats.models.bootstrap import Bootstrap, Kind, bootstrap
 from pluristats.models.diagnostics import Diagnostics, diagnose
-from pluristats.models.display import summary_html, summary_text
+from pluristats.models.display import shown, summary_text
 from pluristats.models.estimates import Estimates, freeze
 from pluristats.models.influence import Influence, influence
 from pluristats.models.multiplicity import Adjust, with_adjusted
@@ -26,7 +27,7 @@ from pluristats.models.simulate import Levels, simulate
 
 
 @dataclass(frozen=True, eq=False)
-class LmerFit(Estimates):
+class LmerFit(Estimates, Displayed):
     """A fitted linear mixed model: what :class:`pluristats.models.estimates.Estimates` holds, as tables and more.
 
     Its tables are copies.
@@ -295,8 +296,8 @@ class LmerFit(Estimates):
         kind = "REML" if self.reml else "ML"
         return f"LmerFit({self.formula!r}, {kind}, nobs={self.nobs}, loglik={self.loglik:.4f}, engine={self.engine!r})"
 
-    def _repr_html_(self) -> str:
-        return summary_html(self)
+    def _shown(self) -> Shown:
+        return shown(self)
 
 
 def same_rows(a: LmerFit, b: LmerFit) -> bool:

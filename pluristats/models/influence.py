@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.refit import Refit, Refitter
 from pluristats.engine.result import Array
 from pluristats.errors import FitError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Influence:
+class Influence(Displayed):
     """Estimates without each level of a factor.
 
     Parameters
@@ -46,6 +47,8 @@ class Influence:
         Without each level, shapes (L, K) and (L,).
     status
         ``converged``, ``boundary``, ``failed``, or why there is no fit without this level.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     by: str
@@ -62,6 +65,12 @@ class Influence:
     thetas: Array = field(repr=False)
     sigmas: Array = field(repr=False)
     status: tuple[str, ...] = field(repr=False)
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        table = self.table().sort_values("cooks_distance", ascending=False, kind="stable", ignore_index=True)
+        tables = (("Levels, the most influential first", table),)
+        return Shown(f"Influence of each level of {self.by}", self.simulated, tables=tables)
 
     @property
     def dfbetas(self) -> Array:
@@ -173,4 +182,5 @@ def influence(fit: LmerFit, by: str | pd.Series, *, n_jobs: int = 1, progress: b
         thetas=thetas,
         sigmas=sigmas,
         status=tuple(r.status if isinstance(r, Refit) else str(r) for r in refits),
+        simulated=fit.simulated,
     )

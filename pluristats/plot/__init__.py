@@ -4,6 +4,7 @@
 gives the alternative text of the same figure, computed from the same arguments.
 """
 
+from pluristats.display.labels import display_label
 from pluristats.plot.bylevel import (
     describe_levels,
     describe_missingness,
@@ -26,7 +27,6 @@ from pluristats.plot.errors import (
 )
 from pluristats.plot.evaluation import describe_mae_bars, mae_bars
 from pluristats.plot.features import describe_feature_summary, feature_summary
-from pluristats.plot.labels import display_label
 from pluristats.plot.latent import (
     describe_order_effects,
     describe_recovery,

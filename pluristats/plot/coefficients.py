@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.plot.labels import display_label, group_of
+from pluristats.display.labels import display_label, group_of
 from pluristats.plot.theme import GREY, INK, MARKERS, PALETTE, count, need, new_axes, number, safe, style
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pluristats.plot.labels import display_label
+from pluristats.display.labels import display_label
 from pluristats.plot.theme import BLUE, INK, ORANGE, count, need, new_axes, number, safe, style
 
 if TYPE_CHECKING:

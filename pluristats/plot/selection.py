@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.plot.labels import display_label
+from pluristats.display.labels import display_label
 from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, need, new_axes, number, safe, style
 
 if TYPE_CHECKING:

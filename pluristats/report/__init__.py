@@ -1,7 +1,8 @@
 """Running notebooks and showing what they made: stages, runs, artefacts, one HTML page."""
 
 from pluristats.report.artifacts import Artifacts
+from pluristats.report.difference import RunDifference, diff
 from pluristats.report.runs import RunRecord, StageRecord, reproduce
 from pluristats.report.stages import STAGES, Stage
 
-__all__ = ["STAGES", "Artifacts", "RunRecord", "Stage", "StageRecord", "reproduce"]
+__all__ = ["STAGES", "Artifacts", "RunDifference", "RunRecord", "Stage", "StageRecord", "diff", "reproduce"]

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pluristats.report.tables import Format, csv_text, escape, html_table, printable
+from pluristats.display.frames import Format, csv_text, html_table
+from pluristats.display.text import escape, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ class Artifacts:
         regenerates
             The call that makes this table, for a reader who wants it alone ("ps.bic_ladder(study)").
         formats, max_rows
-            As in `pluristats.report.tables.html_table`.
+            As in `pluristats.display.frames.html_table`.
 
         Raises
         ------

@@ -7,9 +7,9 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
+from pluristats.display.text import escape, printable
 from pluristats.report.artifacts import note_html
 from pluristats.report.sanitize import sanitize
-from pluristats.report.tables import escape, printable
 
 # Cells that only set parameters: the report's provenance box lists the values, without a machine's paths.
 _PARAMETER_TAGS = {"parameters", "injected-parameters"}

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pluristats.display.text import printable
 from pluristats.report import identity, runfolder
 from pluristats.report.cells import section
 from pluristats.report.runner import StageRun, read_notebook
 from pluristats.report.source import Source
 from pluristats.report.stages import Stage
-from pluristats.report.tables import printable
 
 _GENERATOR = "pluristats report"
 

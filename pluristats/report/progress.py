@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from pluristats.report.tables import printable
+from pluristats.display.text import printable
 
 
 def utc_now() -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pluristats.display.text import printable
 from pluristats.errors import RunError
 from pluristats.report import identity, runfolder
 from pluristats.report.kernel import kernel_manager_class
@@ -20,7 +21,6 @@ from pluristats.report.progress import Progress, cell_titles, utc_now
 from pluristats.report.runfolder import FinishedStage
 from pluristats.report.source import Source
 from pluristats.report.stages import Stage, Value, notebook_path
-from pluristats.report.tables import printable
 
 # A kernel takes 2 s to start; on a machine that is busy with other work it can be a minute.
 START_TIMEOUT = 300

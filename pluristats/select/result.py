@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ConstraintError
 from pluristats.select.bound import Bound
 from pluristats.select.distance import combine, divergence
@@ -23,7 +24,7 @@ TRACE = ["generation", "individuals", "distance", "mean_distance", "seconds"]
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
+class Selection(Displayed):
     """A selection of rows of a pool.
 
     Parameters
@@ -70,6 +71,16 @@ class Selection:
         simulated = ", SIMULATED" if self.simulated else ""
         rows = f"{len(self.selected):,} of {len(self.pool):,}"
         return f"<Selection: {rows}, distance {self.distance:.5f} ({axes}){near}{simulated}>"
+
+    def _shown(self) -> Shown:
+        near = "" if self.bound is None else f"; no selection is nearer than {self.bound.distance:.5f}"
+        rows = [("all, combined", self.distance), *self.axes.items()]
+        return Shown(
+            title=f"Selection of {len(self.selected):,} of {len(self.pool):,} rows",
+            simulated=self.simulated,
+            lines=(f"Distance to the target {self.pool.target.name!r}: {self.distance:.5f}{near}.",),
+            tables=(("Distance by axis", pd.DataFrame(rows, columns=["axis", "distance"])),),
+        )
 
     @property
     def simulated(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ConstraintError
 from pluristats.select.bound import Bound, lower_bound
 from pluristats.select.constraints import Checked, Constraints, check
@@ -116,7 +117,7 @@ def evaluate_selection(
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivity:
+class Sensitivity(Displayed):
     """Selections of several seeds.
 
     Parameters
@@ -126,6 +127,13 @@ class Sensitivity:
     """
 
     selections: tuple[Selection, ...] = field(repr=False)
+
+    def _shown(self) -> Shown:
+        return Shown(
+            title=f"Selections of {len(self.selections)} seeds",
+            simulated=self.selections[0].simulated,
+            tables=(("All seeds", self.glance()), ("Each seed", self.tidy())),
+        )
 
     def tidy(self) -> pd.DataFrame:
         """`Selection.glance` of each, one row a seed."""

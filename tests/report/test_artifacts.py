@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pluristats.report import Artifacts
-from tests.report.markup import Page
+from tests.markup import Page
 
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'x' \x00 \u2028 \ud800 =cmd|x"
 

@@ -7,7 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from pluristats.errors import SingularFitWarning
 from pluristats.report.cells import Heading, plain, section, warnings_html
-from tests.report.markup import Page
+from tests.markup import Page
 
 
 def shown(*cells) -> Page:

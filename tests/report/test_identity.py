@@ -31,11 +31,11 @@ def test_code_version_follows_what_computes_not_what_shows(tmp_path):
             path.write_text(text)
         return identity.code_version(root)
 
-    plain = version(engine__native="1", report__page="1", cli__fit="1", report__tables="1")
-    assert version(engine__native="1", report__page="2", cli__fit="2", report__tables="1") == plain
-    assert version(engine__native="2", report__page="1", cli__fit="1", report__tables="1") != plain
-    assert version(engine__native="1", report__page="1", cli__fit="1", report__tables="2") != plain
-    assert version(engine__other="1", report__page="1", cli__fit="1", report__tables="1") != plain
+    plain = version(engine__native="1", report__page="1", cli__fit="1", report__artifacts="1")
+    assert version(engine__native="1", report__page="2", cli__fit="2", report__artifacts="1") == plain
+    assert version(engine__native="2", report__page="1", cli__fit="1", report__artifacts="1") != plain
+    assert version(engine__native="1", report__page="1", cli__fit="1", report__artifacts="2") != plain
+    assert version(engine__other="1", report__page="1", cli__fit="1", report__artifacts="1") != plain
 
 
 def test_computing_modules_of_the_report_are_where_the_identity_looks_for_them():

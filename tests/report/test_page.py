@@ -12,8 +12,8 @@ from pluristats.report import runfolder
 from pluristats.report.page import duration, write_index, write_report
 from pluristats.report.runner import StageRun
 from pluristats.report.stages import Stage
+from tests.markup import Page
 from tests.report import books
-from tests.report.markup import Page
 
 STARTED = "2026-01-31T12:00:00Z"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pluristats.report.sanitize import sanitize
-from tests.report.markup import Page
+from tests.markup import Page
 
 PIECES = [
     "<",

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.analysis.disagreement.prompts import BINS, prompt_statistics, require_harm_levels
+from pluristats.display.shown import Displayed, Shown
 from pluristats.study import Study
 
 Array = NDArray[np.float64]
@@ -41,7 +42,7 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class HarmLevels:
+class HarmLevels(Displayed):
     """Disagreement by harm level, and the test of "more disagreement in the middle".
 
     Parameters
@@ -59,6 +60,8 @@ class HarmLevels:
         Levels of the claim, both included.
     conf_level
         Coverage of the intervals.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     table: pd.DataFrame
@@ -66,6 +69,12 @@ class HarmLevels:
     low: float
     high: float
     conf_level: float
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        claim = f"More disagreement at levels {self.low:g} to {self.high:g}?"
+        tables = ((f"By harm level, {100 * self.conf_level:g}% intervals", self.table), (claim, self.claim))
+        return Shown("Disagreement by harm level", self.simulated, tables=tables)
 
 
 def spearman(x: Array, y: Array) -> Correlation:
@@ -154,7 +163,7 @@ def by_harm_level(
         counts = (int((inside & usable).sum()), int((~inside & usable).sum()))
         claims.append((measure, *sides, difference, p, *counts))
     columns = ["measure", "inside", "outside", "difference", "p_value", "prompts_inside", "prompts_outside"]
-    return HarmLevels(pd.DataFrame(rows), pd.DataFrame(claims, columns=columns), low, high, conf_level)
+    return HarmLevels(pd.DataFrame(rows), pd.DataFrame(claims, columns=columns), low, high, conf_level, study.simulated)
 
 
 def _level(

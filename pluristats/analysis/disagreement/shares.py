@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.models import lmer
 from pluristats.study import Study
 
@@ -32,7 +33,7 @@ class Generalisability:
 
 
 @dataclass(frozen=True)
-class VarianceShares:
+class VarianceShares(Displayed):
     """Variance components of the null crossed model, and what they say about means.
 
     Parameters
@@ -46,12 +47,20 @@ class VarianceShares:
         Ratings.
     singular
         Whether a component is zero.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     table: pd.DataFrame
     reliability: pd.DataFrame
     nobs: int
     singular: bool
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        told = ("A variance component is zero, on the boundary.",) * self.singular
+        tables = (("Variance of single ratings", self.table), ("Reliability of means", self.reliability))
+        return Shown(f"Variance shares of {self.nobs:,} ratings", self.simulated, told, tables=tables)
 
 
 def generalisability(signal: float, raters: float, residual: float, n: float) -> Generalisability:
@@ -126,4 +135,5 @@ def variance_shares(study: Study) -> VarianceShares:
         reliability=pd.DataFrame(reliability, columns=["mean_of", "ratings", "relative", "absolute"]),
         nobs=fit.nobs,
         singular=fit.singular,
+        simulated=study.simulated,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pluristats.analysis.disagreement.levels import spearman
 from pluristats.analysis.disagreement.prompts import has_harm_levels, prompt_statistics, require_harm_levels
+from pluristats.display.shown import Displayed, Shown
 from pluristats.study import Study
 
 Array = NDArray[np.float64]
@@ -22,7 +23,7 @@ _MODEL = ("term", "estimate", "std_error", "statistic", "p_value", "conf_low", "
 
 
 @dataclass(frozen=True)
-class Unsure:
+class Unsure(Displayed):
     """Where ratings were withheld.
 
     Parameters
@@ -41,6 +42,8 @@ class Unsure:
         ``statistic``, ``p_value``, ``conf_low``, ``conf_high``, ``odds_ratio``. No rows when it cannot be fitted.
     left_out
         Why a term, rows or the whole model are left out; empty when nothing is.
+    simulated
+        Whether the data say of themselves that they are simulated.
     """
 
     asked: int
@@ -50,6 +53,20 @@ class Unsure:
     association: pd.DataFrame
     model: pd.DataFrame
     left_out: tuple[str, ...]
+    simulated: bool = False
+
+    def _shown(self) -> Shown:
+        tables = (
+            ("By harm level", self.by_level),
+            ("Goes with", self.association),
+            ("Logistic regression, log odds", self.model),
+        )
+        return Shown(
+            f"Unsure: {self.unsure:,} of {self.asked:,} ratings",
+            self.simulated,
+            tables=tuple((caption, table) for caption, table in tables if len(table)),
+            notes=tuple(f"Left out: {reason}" for reason in self.left_out),
+        )
 
 
 def unsure(study: Study, *, middle: float = 0.5, conf_level: float = 0.95) -> Unsure:
@@ -95,6 +112,7 @@ def unsure(study: Study, *, middle: float = 0.5, conf_level: float = 0.95) -> Un
         association=_association(study),
         model=model,
         left_out=left_out,
+        simulated=study.simulated,
     )
 
 

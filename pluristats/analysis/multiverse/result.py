@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from pluristats.analysis.multiverse.choices import Choice
 from pluristats.analysis.multiverse.measures import Chance, chance_rates, shares
 from pluristats.analysis.multiverse.specification import Specification, cells
 from pluristats.analysis.published import NULL_BIC, RUNG_DELTAS
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import FitError
 
 Reading = Literal["step", "null"]
@@ -46,7 +46,7 @@ def as_targets(targets: Mapping[str, float] | None) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Multiverse:
+class Multiverse(Displayed):
     """The ladder under many specifications; made by :func:`pluristats.multiverse`.
 
     Differences of BIC can be read in two ways: ``"step"``, against the model in the row above, and ``"null"``, against
@@ -279,12 +279,11 @@ class Multiverse:
             lines.append(f"{failed} models could not be fitted or did not converge (column remark of table()).")
         return lines
 
-    def _repr_html_(self) -> str:
-        head = [f"Multiverse of {len(self.specifications):,} specifications, {self.name}", self.verdict()]
-        if self.simulated:
-            head.insert(0, "SIMULATED DATA: nothing here can agree or disagree with the paper.")
-        text = "".join(f"<p>{escape(line)}</p>" for line in head)
-        return f"{text}{self.rungs().to_html(index=False, border=0, float_format='{:,.1f}'.format)}"
+    def _shown(self) -> Shown:
+        title = f"Multiverse of {len(self.specifications):,} specifications, {self.name}"
+        told = ("Nothing here can agree or disagree with the paper.",) if self.simulated else ()
+        tables = (("Steps of BIC over specifications (null: BIC)", self.rungs()),)
+        return Shown(title, self.simulated, told, (self.verdict(),), tables)
 
 
 def _first(column: pd.Series) -> Any:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from pluristats.analysis.sensitivity.outcome import Categories
 from pluristats.analysis.sensitivity.refit import Refit
+from pluristats.display.shown import Displayed, Shown
 from pluristats.models.multiplicity import Adjust
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivity:
+class Sensitivity(Displayed):
     """The terms of one fit under several likelihoods; made by :func:`pluristats.likelihood_sensitivity`.
 
     Parameters
@@ -185,10 +185,9 @@ class Sensitivity:
         title = f"{self.name}: {self.formula}" if self.name else self.formula
         return [*head, title, f"Significant: p ≤ {self.alpha:g}, {rule[self.adjust]} over the terms."]
 
-    def _repr_html_(self) -> str:
-        lines = [*self._head(), *self.sentences(), *self.notes(), *self.caveats]
-        table = self.glance().to_html(index=False, border=0, escape=True)
-        return table + "".join(f"<p>{escape(line)}</p>" for line in lines)
+    def _shown(self) -> Shown:
+        lines = (*self._head()[self.simulated :], *self.sentences(), *self.notes(), *self.caveats)
+        return Shown(simulated=self.simulated, lines=lines, tables=(("Likelihoods", self.glance()),))
 
 
 _WORDS = {

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import EvaluationError
 from pluristats.evaluation.active.question import Criterion, Questioner, questioner
@@ -21,7 +22,7 @@ from pluristats.study import Study
 
 
 @dataclass(frozen=True, eq=False)
-class ActiveCurve:
+class ActiveCurve(Displayed):
     """Error against the number of questions.
 
     Parameters
@@ -41,6 +42,11 @@ class ActiveCurve:
     seed: int
     draws: int
     simulated: bool
+
+    def _shown(self) -> Shown:
+        how = f"Questions chosen by {self.criterion} against random ones, seed {self.seed}."
+        tables = (("Error by the number of questions", self.tidy()),)
+        return Shown(title="Active questions", simulated=self.simulated, lines=(how,), tables=tables)
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
         """One row a strategy (``active``, ``random``) and number of questions: strategy, k, mae, mae_lo, mae_hi."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import EvaluationError
 from pluristats.evaluation.moderation.binary import METRICS, drawn, statistics, wilson, wilson_f1
@@ -50,7 +51,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Moderation:
+class Moderation(Displayed):
     """Outcome of :func:`moderate`.
 
     Parameters
@@ -83,6 +84,15 @@ class Moderation:
         return (
             f"<Moderation: {simulated}{len(self.scored)} models on {len(self.harmful)} texts, "
             f"{int(self.harmful.sum())} of them harmful>"
+        )
+
+    def _shown(self) -> Shown:
+        left = f"; {self.n_unlabelled:,} rows without a label are left out" if self.n_unlabelled else ""
+        return Shown(
+            title="Moderation",
+            simulated=self.simulated,
+            lines=(f"{len(self.harmful):,} labelled texts, {int(self.harmful.sum()):,} of them harmful{left}.",),
+            tables=(("Metrics of each model", self.tidy()),),
         )
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:

@@ -27,6 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import ConvergenceWarning, FitError, FormulaError, RankDeficientWarning, SingularFitWarning
 from pluristats.lasso.inference.nodewise import direction
@@ -43,7 +44,7 @@ _INVOLVED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Debiased:
+class Debiased(Displayed):
     """Debiased estimates of the full model's coefficients.
 
     Parameters
@@ -90,6 +91,11 @@ class Debiased:
         check_level(conf_level)
         table = t_table(self.terms, self.estimate, self.std_error, self.df, conf_level)
         return with_adjusted(table, adjust).assign(inflation=self.inflation, spill=self.spill)
+
+    def _shown(self) -> Shown:
+        gone = (f"Not determined by these data: {', '.join(self.undetermined)}.",) if self.undetermined else ()
+        tables = (("Debiased coefficients", self.tidy()),)
+        return Shown(simulated=self.simulated, lines=(*gone, TARGET), tables=tables)
 
     def summary(self) -> str:
         """What is estimated, which columns are not determined, and the table."""

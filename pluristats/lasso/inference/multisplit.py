@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array, Factor
 from pluristats.errors import ConvergenceWarning, FitError
 from pluristats.lasso.inference.split import Split, halved, one_split
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class MultiSplit:
+class MultiSplit(Displayed):
     """p-values of many splits in one (Meinshausen, Meier & Bühlmann 2009).
 
     Parameters
@@ -68,6 +69,13 @@ class MultiSplit:
                 "p_value": aggregated(self.p_values),
             }
         )
+
+    def _shown(self) -> Shown:
+        table = self.tidy()
+        shown = table[table["frequency"] > 0].sort_values("p_value", kind="stable", ignore_index=True)
+        how = f"{self.n_splits} splits by {' and '.join(self.by)} (seed {self.seed})."
+        holds = "p_value holds the family-wise error over all columns where each split selects all that matter."
+        return Shown(simulated=self.simulated, lines=(how, holds), tables=(("Columns that any split selected", shown),))
 
     def summary(self) -> str:
         """What was split, what the p-values hold, and the columns that any split selected."""

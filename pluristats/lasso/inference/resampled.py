@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import SeedSequence
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import ConvergenceWarning, FitError
 from pluristats.lasso.folds import fold_units
@@ -33,7 +34,7 @@ _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
+class Resampled(Displayed):
     """Penalised coefficients of resamples, each with its own penalty.
 
     Parameters
@@ -79,6 +80,16 @@ class Resampled:
             values = np.quantile(self.coefficients[there], share, axis=0) if there.any() else np.nan
             columns[f"q{100 * share:02.0f}"] = values
         return pd.DataFrame(columns)
+
+    def _shown(self) -> Shown:
+        table = self.tidy()
+        shown = table[table["frequency"] > 0].sort_values(
+            "frequency", ascending=False, kind="stable", ignore_index=True
+        )
+        how = f"{len(self.coefficients)} resamples of {' and '.join(self.by)} (seed {self.seed})."
+        return Shown(
+            simulated=self.simulated, lines=(how, NOTE), tables=(("Columns that any resample selected", shown),)
+        )
 
     def summary(self) -> str:
         """What was resampled, what the numbers are not, and the columns that any resample selected."""

@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array, Factor
 from pluristats.errors import (
     ConvergenceWarning,
@@ -51,7 +52,7 @@ TARGET = (
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Split(Displayed):
     """A model selected on one part of the rows and estimated on another.
 
     Parameters
@@ -101,6 +102,14 @@ class Split:
         check_level(conf_level)
         table = t_table(self.terms, self.estimate, self.std_error, self.df, conf_level)
         return with_adjusted(table, adjust).assign(shared=list(self.shared))
+
+    def _shown(self) -> Shown:
+        how = (
+            f"Selected on {self.n_select} rows, estimated on {len(self.rows)} others that share no level of "
+            f"{' or '.join(self.by)} (seed {self.seed})."
+        )
+        tables = (("Estimates on the other part", self.tidy()),)
+        return Shown(simulated=self.simulated, lines=(how, TARGET), tables=tables)
 
     def summary(self) -> str:
         """What was split and estimated, and the table."""

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import FitError
 from pluristats.lasso.folds import fold_units
 from pluristats.lasso.mixed.rows import Rows
@@ -27,7 +28,7 @@ Selections = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Stability:
+class Stability(Displayed):
     """Selections by complementary halves.
 
     Parameters
@@ -75,6 +76,17 @@ class Stability:
                 "simultaneous": self.selected.all(axis=1).mean(axis=0),
             }
         )
+
+    def _shown(self) -> Shown:
+        table = self.tidy()
+        shown = table[table["frequency"] > 0].sort_values(
+            "frequency", ascending=False, kind="stable", ignore_index=True
+        )
+        how = (
+            f"{self.n_pairs} pairs of halves of {self.n_units} levels of {self.unit} (seed {self.seed}); a half "
+            f"selects {self.mean_selected:.1f} of {len(self.terms)} columns on average."
+        )
+        return Shown(simulated=self.simulated, lines=(how,), tables=(("How often halves select each column", shown),))
 
     def stable(self, threshold: float = 0.75) -> tuple[str, ...]:
         """Columns that at least this share of the halves selects."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import ConvergenceWarning, FitError, PluristatsWarning, SelectionWarning
 from pluristats.formula import build_design, refuse_offsets
@@ -37,7 +37,7 @@ _KKT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class LassoLmer:
+class LassoLmer(Displayed):
     """Outcome of :func:`lasso_lmer`.
 
     Parameters
@@ -225,9 +225,9 @@ class LassoLmer:
         free = f", {len(self.unpenalised)} of them unpenalised" if self.unpenalised else ""
         return [*head, f"{rule}.", f"{kept}{free}; optimality conditions met to {self.kkt:.1g} of the largest penalty."]
 
-    def _repr_html_(self) -> str:
-        head = "".join(f"<p>{escape(line)}</p>" for line in self._head())
-        return f"{head}<p><strong>{escape(CAVEAT)}</strong> {escape(_REMEDY)}</p>{self.refit._repr_html_()}"
+    def _shown(self) -> Shown:
+        head = (*self._head()[self.simulated :], _REMEDY)
+        return Shown(simulated=self.simulated, warnings=(CAVEAT,), lines=head, parts=(self.refit._shown(),))
 
 
 def lasso_lmer(
@@ -341,7 +341,7 @@ def lasso_lmer(
         criteria=outcome.criteria,
         cv_error=outcome.error,
         cv_se=outcome.se,
-        refit=refit,
+        refit=replace(refit, after_selection=True),
         rows=rows,
         procedure=procedure,
         simulated=simulated,

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array, OptimizerRecord
 from pluristats.formula import Design
 from pluristats.models import information, tables
@@ -24,7 +25,7 @@ SHAPE_TERMS = ("cut_low", "cut_high", "phi")
 
 
 @dataclass(frozen=True, eq=False)
-class OrderedBetaFit:
+class OrderedBetaFit(Displayed):
     """A fitted ordered beta model. Its arrays are read-only, its tables copies.
 
     Parameters
@@ -60,6 +61,22 @@ class OrderedBetaFit:
         sd = "".join(f" sd {r.factor} {r.covariance[0, 0] ** 0.5:.3f}," for r in self.result.random)
         simulated = " SIMULATED" if self.simulated else ""
         return f"<OrderedBetaFit {self.formula!r}{simulated}: loglik {self.loglik:.3f},{sd} {self.optimizer.status}>"
+
+    def _shown(self) -> Shown:
+        singular = ("The fit is singular: a standard deviation is zero, on the boundary.",) if self.singular else ()
+        failed = (f"The optimiser did not converge: {self.optimizer.message}.",) * (self.optimizer.status == "failed")
+        return Shown(
+            title="Ordered beta model",
+            simulated=self.simulated,
+            warnings=(*singular, *failed),
+            lines=(f"Formula: {self.formula}", "Coefficients, cutpoints and standard deviations: logit scale."),
+            tables=(
+                ("Fixed effects", self.tidy()),
+                ("Shape: cutpoints and precision", self.tidy("shape")),
+                ("Random effects: standard deviations", self.tidy("ran_pars")),
+                ("Fit", self.glance().drop(columns=["phi", "cut_low", "cut_high"])),
+            ),
+        )
 
     # --- what was estimated -------------------------------------------------------------------------------------
 

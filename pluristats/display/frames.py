@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import math
-import unicodedata
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
+
+from pluristats.display.numbers import MISSING, decimals, number
+from pluristats.display.text import escape, printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Format = str | Callable[[Any], str]
 
-MISSING = "–"
-# Characters that reorder the text around them: a cell could make its neighbours read differently.
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
-
-
-def printable(text: object) -> str:
-    r"""Text with everything invisible or unencodable made visible: ``\x00``, ``\ud800``, ``\u2028``.
-
-    Line feeds and tabs stay. Lone surrogates, control characters, line and paragraph separators and characters
-    that reorder text become their Python escapes.
-    """
-    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in str(text))
-
-
-def _harmless(char: str) -> bool:
-    if char in "\n\t":
-        return True
-    return unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") and char not in _REORDERING
-
-
-def escape(text: object) -> str:
-    """Printable text with ``& < > " '`` escaped, for HTML content and attributes."""
-    return html.escape(printable(text), quote=True)
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -124,8 +102,7 @@ def html_table(
     if unknown := set(formats) - set(flat.columns):
         raise KeyError(f"formats names columns that the table does not have: {sorted(map(str, unknown))}")
     shown = flat.head(max_rows)
-    columns = [_column(flat.iloc[:, i], shown.iloc[:, i], formats.get(n)) for i, n in enumerate(flat.columns)]
-    numeric = [_is_numeric(flat.iloc[:, i]) for i in range(flat.shape[1])]
+    columns, numeric = shown_columns(flat, shown, formats)
 
     parts = ["<table>", f"<caption>{escape(caption)}</caption>", "<thead><tr>"]
     for name, num in zip(flat.columns, numeric, strict=True):
@@ -144,6 +121,14 @@ def html_table(
         parts.append(f'<tr><td colspan="{len(numeric)}">{note}</td></tr>')
     parts.append("</tbody></table>")
     return "".join(parts)
+
+
+def shown_columns(
+    flat: pd.DataFrame, shown: pd.DataFrame, formats: Mapping[str, Format]
+) -> tuple[list[list[str]], list[bool]]:
+    """Texts of the shown rows of each column, at the precision that suits all rows, and whether it is of numbers."""
+    columns = [_column(flat.iloc[:, i], shown.iloc[:, i], formats.get(n)) for i, n in enumerate(flat.columns)]
+    return columns, [_is_numeric(flat.iloc[:, i]) for i in range(flat.shape[1])]
 
 
 def _num(numeric: bool) -> str:
@@ -184,28 +169,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Real):
         return number(value, decimals([float(value)]))
     return str(value)
-
-
-def decimals(values: list[float]) -> int:
-    """Decimals that give the median magnitude of the nonzero values three significant digits, 0 to 4.
-
-    0 for none, and where all values are whole numbers.
-    """
-    finite = [abs(v) for v in values if math.isfinite(v) and v != 0]
-    if not finite or all(v == int(v) for v in finite):
-        return 0
-    magnitude = math.floor(math.log10(sorted(finite)[len(finite) // 2]))
-    return min(4, max(0, 2 - magnitude))
-
-
-def number(value: Any, digits: int) -> str:
-    """One number as text: thousands separators, a true minus sign, and never a nonzero value shown as zero."""
-    if isinstance(value, Integral):
-        return f"{int(value):,}".replace("-", "−")
-    value = float(value)
-    if not math.isfinite(value):
-        return str(value).replace("-", "−").replace("inf", "∞")
-    text = f"{value + 0.0:,.{digits}f}"
-    if value != 0 and not text.strip("-0."):
-        text = f"{value:.1e}".replace("e-0", "e-")
-    return text.replace("-", "−")

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pluristats.report.tables import csv_text, decimals, escape, html_table, number, printable
-from tests.report.markup import Page
+from pluristats.display.frames import csv_text, html_table
+from pluristats.display.numbers import decimals, number
+from pluristats.display.text import escape, printable
+from tests.markup import Page
 
 any_text = st.text(alphabet=st.characters(exclude_categories=[]))  # lone surrogates too
 

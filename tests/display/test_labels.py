@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from pluristats.display.labels import group_of
 from pluristats.plot import display_label
-from pluristats.plot.labels import group_of
 from pluristats.study import simulate_study
 
 GROUPS = {"actions": ("action_Child_Harm",), "traits": ("Gender", "Age"), "demographics": ("Gender", "Age")}
