@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 latent_app = typer.Typer(name="latent", help="What changes inside an agent over trials.", no_args_is_help=True)
 
-ModelName = Annotated[str, typer.Argument(help="rl4, meta-rl, hrl, weber, glm-hmm, …", metavar="MODEL")]
+_KNOWN = "rl4, meta-rl, hrl, weber, glm-hmm, rating-drift, rating-sequential or rating-lapse."
+ModelName = Annotated[str, typer.Argument(help=_KNOWN, metavar="MODEL")]
 Agents = Annotated[int | None, typer.Option(help="How many; the published number by default.")]
 NTrials = Annotated[int | None, typer.Option(help="Of each agent; the published number by default.")]
 Seed = Annotated[int, typer.Option(help="Of the random numbers.")]
@@ -193,7 +194,7 @@ def infer(
 
 
 def _model(name: str) -> Model:
-    from pluristats.latent.simulators import MODELS
+    from pluristats.latent.registry import MODELS
 
     if name not in MODELS:
         raise LatentError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
