@@ -80,7 +80,8 @@ def order_effects(
     A positive assimilation is a rating that is pulled towards the prompt before, a negative one is contrast; carry-over
     is what the person made of the prompt before, or whatever else lasts. Trends are in units of the scale's width.
     Permuted trials keep their prompt, rating or its absence, so that the null is that the order of trials does not
-    matter to anybody.
+    matter to anybody. Where people drift, each in a direction of their own, the mean trend spreads more than under this
+    null: whether people at large rise is a question for a random slope of trial (``RatingFit.associations``).
 
     Parameters
     ----------
