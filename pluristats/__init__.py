@@ -45,6 +45,7 @@ _EXPORTS = {
     "evaluate": "pluristats.evaluation",
     "evaluate_selection": "pluristats.select",
     "fetch_release": "pluristats.study",
+    "fit_ratings": "pluristats.latent.ratings",
     "generate_variants": "pluristats.generate",
     "lasso_lmer": "pluristats.lasso",
     "lasso_select": "pluristats.lasso",
@@ -57,6 +58,7 @@ _EXPORTS = {
     "moderate": "pluristats.evaluation",
     "multiverse": "pluristats.analysis.multiverse",
     "open_study": "pluristats.study",
+    "order_effects": "pluristats.latent.ratings",
     "ordered_beta": "pluristats.models.ordered_beta",
     "power": "pluristats.models",
     "reproduction_ledger": "pluristats.analysis",
@@ -70,7 +72,9 @@ _EXPORTS = {
     "simulate_study": "pluristats.study",
     "write_study": "pluristats.study",
 }
-_MODULES = ("analysis", "errors", "evaluation", "extract", "features", "plot", "report", "select", "topics", "values")
+_MODULES = (
+    "analysis", "errors", "evaluation", "extract", "features", "latent", "plot", "report", "select", "topics", "values",
+)  # fmt: skip
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 
