@@ -56,7 +56,8 @@ def markdown(grid: Grid) -> str:
     out += [_piped([grid.stub, *heads]), f"| :--- | {' | '.join(marks[a] for a in grid.alignment)} |"]
     for part in grid.parts:
         if part.title:
-            out.append(f"| **{escaped.markdown(part.title)}** |{'  |' * len(grid.columns)}")
+            title = escaped.markdown(part.title)  # nothing of a title that is white space: **** would be text
+            out.append(f"| {f'**{title}**' if title else ''} |{'  |' * len(grid.columns)}")
         out += [_piped(line) for row in part.rows for line in lines(row)]
     if grid.notes:
         out += ["", *(f"- {escaped.markdown(note)}" for note in grid.notes)]

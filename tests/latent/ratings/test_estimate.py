@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import optimize, stats
+from scipy.integrate import trapezoid
 
 from pluristats.errors import LatentError, LatentWarning
 from pluristats.latent.metrics import balanced_accuracy, coverage, rmse
@@ -40,7 +41,7 @@ def test_coordinates_change_variables(model: Model) -> None:
         np.testing.assert_allclose(
             c.prior_slope(theta[:5, k]), (c.log_prior(up) - c.log_prior(down)) / (2 * h), rtol=1e-4, atol=1e-4
         )
-        mass = np.trapezoid(np.exp(c.log_prior(c.back(np.linspace(-9, 9, 4001)))), np.linspace(-9, 9, 4001))
+        mass = trapezoid(np.exp(c.log_prior(c.back(np.linspace(-9, 9, 4001)))), np.linspace(-9, 9, 4001))
         assert mass == pytest.approx(1, abs=1e-3)
 
 
