@@ -39,7 +39,7 @@ def test_every_request_is_answered_once_whatever_goes_wrong(store):
         ask(f"s{i}", top_logprobs=0, schema=SCHEMA) for i in range(50)
     ]
     with simulated_endpoint(faults=FAULTS, retry_after=0.05, drip=0.05, seed=3) as url:
-        limits = Limits(**{**QUICK, "deadline": 0.7, "concurrency": 32})
+        limits = Limits(**{**QUICK, "deadline": 3.0, "concurrency": 32})
         run = ChatClient(Endpoint(url, "m"), store, limits).run(requests, progress=False)
         stats = simulated_stats(url)
     assert all(isinstance(outcome, Completed) and outcome.simulated for outcome in run)
