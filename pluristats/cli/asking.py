@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -88,49 +89,89 @@ class Asking:
         return BatchRunner(client, every=self.batch_every) if self.batch else client
 
 
-@contextmanager
-def asking(
-    answers: Path,
-    *,
-    base_url: str,
-    model: str,
-    simulated: bool,
-    seed: int,
-    key_variable: str,
-    no_key: bool,
-    resume: bool,
-    silent: bool,
-    limits: Limits,
-    batch: bool,
-    batch_every: float,
-) -> Iterator[Asking]:
-    """Open the store, start the embedded endpoint where it is wanted, and give what asks."""
-    if not resume and answers.exists():
-        raise GenerateError(f"{answers} holds an earlier run's answers; leave --no-resume out, or name another --store")
-    endpoint = _simulated(seed, model, silent) if simulated else _given(base_url, model, key_variable, no_key)
-    with _opened(answers, may_make=not silent) as kept, endpoint as known:
-        yield Asking(known, kept, limits, batch, 0.2 if simulated else batch_every)
+@dataclass(frozen=True)
+class Whom:
+    """Options that every command has which asks models: whom, how, and what may be spent; each field is one.
+
+    A command takes one parameter ``whom`` in their place and is decorated with :func:`with_options`.
+    """
+
+    model: Model = ""
+    base_url: BaseUrl = ""
+    simulated: Simulated = False
+    batch: Batch = False
+    batch_every: BatchEvery = 60.0
+    prices: Prices = None
+    max_cost: MaxCost = None
+    max_requests: MaxRequests = None
+    concurrency: Concurrency = 16
+    requests_per_minute: RequestsPerMinute = None
+    tokens_per_minute: TokensPerMinute = None
+    key_variable: KeyVariable = "OPENAI_API_KEY"
+    no_key: NoKey = False
+
+    @contextmanager
+    def asking(self, answers: Path, *, seed: int, resume: bool = True, silent: bool = False) -> Iterator[Asking]:
+        """Open the store, start the embedded endpoint where it is wanted, and give what asks.
+
+        Parameters
+        ----------
+        answers
+            The store.
+        seed
+            Of the embedded endpoint.
+        resume
+            Whether the store may hold answers already.
+        silent
+            Nothing will be sent.
+        """
+        if not resume and answers.exists():
+            raise GenerateError(
+                f"{answers} holds an earlier run's answers; leave --no-resume out, or name another --store"
+            )
+        limits = self._limits()
+        if self.simulated:
+            endpoint = _simulated(seed, self.model, silent)
+        else:
+            endpoint = _given(self.base_url, self.model, self.key_variable, self.no_key)
+        with _opened(answers, may_make=not silent) as kept, endpoint as known:
+            yield Asking(known, kept, limits, self.batch, 0.2 if self.simulated else self.batch_every)
+
+    def _limits(self) -> Limits:
+        from pluristats.llm import Limits, load_prices
+
+        return Limits(
+            concurrency=self.concurrency,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            max_cost=self.max_cost,
+            max_requests=self.max_requests,
+            prices=load_prices(self.prices) if self.prices else {},
+        )
 
 
-def limits_of(
-    concurrency: int,
-    requests_per_minute: float | None,
-    tokens_per_minute: float | None,
-    max_cost: float | None,
-    max_requests: int | None,
-    prices: Path | None,
-) -> Limits:
-    """Limits from the options of the same names."""
-    from pluristats.llm import Limits, load_prices
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of :class:`Whom` in place of its parameter ``whom``.
 
-    return Limits(
-        concurrency=concurrency,
-        requests_per_minute=requests_per_minute,
-        tokens_per_minute=tokens_per_minute,
-        max_cost=max_cost,
-        max_requests=max_requests,
-        prices=load_prices(prices) if prices else {},
-    )
+    typer reads options off a function's signature, so the signature is made: that of the command, with the fields.
+    """
+    hints, of_whom = (get_type_hints(each, include_extras=True) for each in (command, Whom))
+    options = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=of_whom[f.name])
+        for f in fields(Whom)
+    ]
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        own = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+        parameters += options if name == "whom" else [own]
+
+    def called(**given: Any) -> None:
+        command(whom=Whom(**{f.name: given.pop(f.name) for f in fields(Whom)}), **given)
+
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__annotations__ = {p.name: p.annotation for p in parameters}
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
 
 
 def different(**paths: Path | None) -> None:

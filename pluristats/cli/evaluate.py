@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHOWN = ["method", "setting", "mae", "mae_lo", "mae_hi", "rmse", "spearman", "crps", "n_annotators", "n_refused"]
 
 
+@asking.with_options
 def evaluate(
     data: Annotated[Path, typer.Option(help="Folder or study.yaml of a study.", metavar="PATH")],
     methods: Annotated[
@@ -41,22 +42,11 @@ def evaluate(
         Literal["random", "diverse", "nearest"], typer.Option(help="Which exemplars k-shot is shown.")
     ] = "random",
     token_budget: Annotated[int | None, typer.Option(help="Most tokens of exemplars in a request.")] = None,
-    model: asking.Model = "",
-    base_url: asking.BaseUrl = "",
-    simulated: asking.Simulated = False,
+    *,
+    whom: asking.Whom,
     store: Annotated[Path, typer.Option("--store", help="Where answers are kept.", metavar="FILE")] = Path(
         "evaluate.answers.sqlite"
     ),
-    batch: asking.Batch = False,
-    batch_every: asking.BatchEvery = 60.0,
-    prices: asking.Prices = None,
-    max_cost: asking.MaxCost = None,
-    max_requests: asking.MaxRequests = None,
-    concurrency: asking.Concurrency = 16,
-    requests_per_minute: asking.RequestsPerMinute = None,
-    tokens_per_minute: asking.TokensPerMinute = None,
-    key_variable: asking.KeyVariable = "OPENAI_API_KEY",
-    no_key: asking.NoKey = False,
     as_json: asking.AsJson = False,
 ) -> None:
     """Judge predictions of each annotator's ratings: mean absolute error on 0-1, per annotator and then averaged.
@@ -82,23 +72,7 @@ def evaluate(
         if ours:
             found = judge(study, ours, splits=splits, n_jobs=jobs, **common)
         if asked:
-            session = asking.asking(
-                store,
-                base_url=base_url,
-                model=model,
-                simulated=simulated,
-                seed=seed,
-                key_variable=key_variable,
-                no_key=no_key,
-                resume=True,
-                silent=False,
-                limits=asking.limits_of(
-                    concurrency, requests_per_minute, tokens_per_minute, max_cost, max_requests, prices
-                ),
-                batch=batch,
-                batch_every=batch_every,
-            )
-            with session as ask:
+            with whom.asking(store, seed=seed) as ask:
                 askers = _asked(asked, ask.asker(), k, exemplars, token_budget, seed, trees)
                 other = judge(study, askers, settings=("new-prompts", "new-seeds"), splits=llm_splits, **common)
             found = other if found is None else found.joined(other)
@@ -147,7 +121,7 @@ def _asked(
     seed: int,
     trees: Path | None,
 ) -> list[Method]:
-    from pluristats.evaluation.asked import Asking, Exemplars, KShot, SafetyAnalyst, ValueProfile, WildGuard, ZeroShot
+    from pluristats.evaluation.asked import Asking, Exemplars, KShot, SafetyAnalyst, ValueProfile, untaught
     from pluristats.extract import load_trees
 
     whom = Asking(asker, random_seed=seed)
@@ -156,16 +130,13 @@ def _asked(
         raise EvaluationError("safetyanalyst needs --trees, the trees of the study's prompts (pluristats features)")
     of_prompt: dict[Hashable, Tree] = {} if trees is None else {tree.id: tree for tree in load_trees(trees)}
     made: dict[str, Any] = {
-        "zero-shot": ZeroShot(whom),
-        "zero-shot-mean": ZeroShot(whom, reading="mean", name="zero-shot-mean"),
+        **untaught(whom),
         "k-shot": KShot(whom, shown),
         "k-shot-aggregate": KShot(whom, shown, personalised=False, name="k-shot-aggregate"),
         "value-profile": ValueProfile(whom, exemplars=all_shown),
         "value-profile-aggregate": ValueProfile(
             whom, exemplars=all_shown, personalised=False, name="value-profile-aggregate"
         ),
-        "wildguard-class": WildGuard(whom, probability=False),
-        "wildguard-probability": WildGuard(whom),
         "safetyanalyst": SafetyAnalyst(of_prompt, by="annotator", seed=seed),
         "safetyanalyst-aggregate": SafetyAnalyst(of_prompt, seed=seed, name="safetyanalyst-aggregate"),
     }

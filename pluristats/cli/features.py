@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _VALUES = ["prompt", "vrd", "text"]
 
 
+@asking.with_options
 def features(
     prompts: Annotated[
         Path, typer.Argument(help="Variants as `pluristats generate` writes them, or any table with id and text.")
     ],
     out: Annotated[Path, typer.Option(help="Table of features to write: .parquet, .jsonl or .csv.", metavar="FILE")],
-    model: asking.Model = "",
-    base_url: asking.BaseUrl = "",
-    simulated: asking.Simulated = False,
+    *,
+    whom: asking.Whom,
     trees: Annotated[bool, typer.Option("--trees/--no-trees", help="Harm-benefit trees: actions and effects.")] = True,
     values: Annotated[bool, typer.Option("--values/--no-values", help="Values, rights and duties.")] = True,
     topics: Annotated[
@@ -58,21 +58,11 @@ def features(
     dry_run: asking.DryRun = False,
     resume: asking.Resume = True,
     collect: asking.Collect = False,
-    batch: asking.Batch = False,
-    batch_every: asking.BatchEvery = 60.0,
-    prices: asking.Prices = None,
-    max_cost: asking.MaxCost = None,
-    max_requests: asking.MaxRequests = None,
-    concurrency: asking.Concurrency = 16,
-    requests_per_minute: asking.RequestsPerMinute = None,
-    tokens_per_minute: asking.TokensPerMinute = None,
     temperature: asking.Temperature = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 8000,
     seed: asking.Seed = 0,
     id_column: Annotated[str, typer.Option(help="Column that identifies the prompts.")] = "prompt",
     text_column: Annotated[str, typer.Option(help="Column of their texts.")] = "text",
-    key_variable: asking.KeyVariable = "OPENAI_API_KEY",
-    no_key: asking.NoKey = False,
     force: asking.Force = False,
     as_json: asking.AsJson = False,
 ) -> None:
@@ -114,25 +104,12 @@ def features(
             check_place(path, columns, force)
     weights = load_profile(profile) if profile else None
     found = extract.load_prompts(prompts, id_column=id_column, text_column=text_column)
-    session = asking.asking(
-        answers,
-        base_url=base_url,
-        model=model,
-        simulated=simulated,
-        seed=seed,
-        key_variable=key_variable,
-        no_key=no_key,
-        resume=resume,
-        silent=dry_run or collect,
-        limits=asking.limits_of(concurrency, requests_per_minute, tokens_per_minute, max_cost, max_requests, prices),
-        batch=batch,
-        batch_every=batch_every,
-    )
+    session = whom.asking(answers, seed=seed, resume=resume, silent=dry_run or collect)
     with session as ask, warnings_on_stderr() as told:
         other = {"benefits": (benefit_model, benefit_base_url)}
         clients = {kind: ask.client(*other.get(kind, ())) for kind in recipe.kinds}
         if dry_run:
-            asking.say_estimates(extract.dry_run(found, recipe, clients, batch=batch), as_json)
+            asking.say_estimates(extract.dry_run(found, recipe, clients, batch=whom.batch), as_json)
             return
         if collect:
             taken = extract.collect(found, recipe, clients)
@@ -158,7 +135,7 @@ def features(
         counts = {name: part.counts() for name, part in (("trees", taken.trees), ("values", named)) if part is not None}
         spent = asking.spend(*runs)
         files = {"out": out, **beside, "store": answers}
-    _tell(found, counts, table, files, spent, told, bool(prices), as_json)
+    _tell(found, counts, table, files, spent, told, bool(whom.prices), as_json)
 
 
 def _wanted(topics: str) -> int | Path | None:

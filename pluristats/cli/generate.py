@@ -14,28 +14,20 @@ if TYPE_CHECKING:
     from pluristats.generate import Checks, Seeds, Variants
 
 
+@asking.with_options
 def generate(
     seeds: Annotated[
         str, typer.Argument(help="CSV, JSONL or Parquet file of seeds, or 'air-bench' (from the hub).", metavar="SEEDS")
     ],
     out: Annotated[Path, typer.Option(help="Table to write: .parquet, .jsonl or .csv.", metavar="FILE")],
-    model: asking.Model = "",
-    base_url: asking.BaseUrl = "",
-    simulated: asking.Simulated = False,
+    *,
+    whom: asking.Whom,
     levels: Annotated[str, typer.Option(help="Harm levels, 0 to 1, with commas; 0, 0.1, … 1 by default.")] = "",
     store: asking.Store = None,
     dry_run: asking.DryRun = False,
     resume: asking.Resume = True,
     collect: asking.Collect = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good.")] = False,
-    batch: asking.Batch = False,
-    batch_every: asking.BatchEvery = 60.0,
-    prices: asking.Prices = None,
-    max_cost: asking.MaxCost = None,
-    max_requests: asking.MaxRequests = None,
-    concurrency: asking.Concurrency = 16,
-    requests_per_minute: asking.RequestsPerMinute = None,
-    tokens_per_minute: asking.TokensPerMinute = None,
     temperature: asking.Temperature = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 1000,
     seed: asking.Seed = 0,
@@ -45,8 +37,6 @@ def generate(
     duplicates: Annotated[
         Literal["refuse", "first"], typer.Option(help="Seeds of the same text: refuse, or keep the first.")
     ] = "refuse",
-    key_variable: asking.KeyVariable = "OPENAI_API_KEY",
-    no_key: asking.NoKey = False,
     similar: Annotated[float, typer.Option(help="From which similarity on variants are too similar.")] = 0.9,
     checks: Annotated[Path | None, typer.Option(help="Table of the checks of every row.", metavar="FILE")] = None,
     force: asking.Force = False,
@@ -60,7 +50,7 @@ def generate(
 
     answers = store or out.with_suffix(".answers.sqlite")
     asking.different(seeds=Path(seeds), out=out, store=answers, checks=checks)
-    if batch and retry_failed:
+    if whom.batch and retry_failed:
         raise GenerateError("--retry-failed goes with direct calls; leave --batch out")
     check_place(out, COLUMNS, force)
     if checks:
@@ -73,24 +63,11 @@ def generate(
         "max_tokens": max_tokens,
         "random_seed": seed,
     }
-    session = asking.asking(
-        answers,
-        base_url=base_url,
-        model=model,
-        simulated=simulated,
-        seed=seed,
-        key_variable=key_variable,
-        no_key=no_key,
-        resume=resume,
-        silent=dry_run or collect,
-        limits=asking.limits_of(concurrency, requests_per_minute, tokens_per_minute, max_cost, max_requests, prices),
-        batch=batch,
-        batch_every=batch_every,
-    )
+    session = whom.asking(answers, seed=seed, resume=resume, silent=dry_run or collect)
     with session as ask, warnings_on_stderr() as told:
         if dry_run:
             plan = Plan(found, ask.endpoint.model, **settings)
-            estimate = ask.client().dry_run(plan, retry_failed=retry_failed, batch=batch)
+            estimate = ask.client().dry_run(plan, retry_failed=retry_failed, batch=whom.batch)
             print_json(vars(estimate)) if as_json else print(f"dry run, nothing is sent: {estimate}")
             return
         if collect:
@@ -101,7 +78,7 @@ def generate(
     variants.write(out, force=force)
     if checks:
         write_table(checked.flags, checks, {"kind": "checks", "simulated": checked.simulated})
-    _tell(variants, checked, found, out, answers, told, bool(prices), as_json)
+    _tell(variants, checked, found, out, answers, told, bool(whom.prices), as_json)
 
 
 def _tell(

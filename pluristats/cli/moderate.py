@@ -21,6 +21,7 @@ MODELS = ("wildguard-class", "wildguard-probability", "zero-shot", "zero-shot-me
 """Methods that score a text without having seen ratings."""
 
 
+@asking.with_options
 def moderate(
     table: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet file, one row a text.", metavar="TABLE")],
     label: Annotated[str, typer.Option(help="Column of the labels.", metavar="COLUMN")] = "label",
@@ -56,22 +57,11 @@ def moderate(
     predictions: Annotated[Path | None, typer.Option(help="CSV of every score to write.", metavar="FILE")] = None,
     draws: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of draws and the endpoint's random numbers.")] = 0,
-    model: asking.Model = "",
-    base_url: asking.BaseUrl = "",
-    simulated: asking.Simulated = False,
+    *,
+    whom: asking.Whom,
     store: Annotated[Path, typer.Option("--store", help="Where answers are kept.", metavar="FILE")] = Path(
         "moderate.answers.sqlite"
     ),
-    batch: asking.Batch = False,
-    batch_every: asking.BatchEvery = 60.0,
-    prices: asking.Prices = None,
-    max_cost: asking.MaxCost = None,
-    max_requests: asking.MaxRequests = None,
-    concurrency: asking.Concurrency = 16,
-    requests_per_minute: asking.RequestsPerMinute = None,
-    tokens_per_minute: asking.TokensPerMinute = None,
-    key_variable: asking.KeyVariable = "OPENAI_API_KEY",
-    no_key: asking.NoKey = False,
     as_json: asking.AsJson = False,
 ) -> None:
     """Precision, recall, F1, AUC and more on labelled texts, with intervals and paired comparisons.
@@ -94,21 +84,7 @@ def moderate(
         )
     common: dict[str, Any] = {"positive": positive or [], "negative": negative or [], "text": text, "names": names}
     common |= {"threshold": _thresholds(threshold or []), "refusals": refusals, "draws": draws, "seed": seed}
-    limits = asking.limits_of(concurrency, requests_per_minute, tokens_per_minute, max_cost, max_requests, prices)
-    session = asking.asking(
-        store,
-        base_url=base_url,
-        model=model,
-        simulated=simulated,
-        seed=seed,
-        key_variable=key_variable,
-        no_key=no_key,
-        resume=True,
-        silent=False,
-        limits=limits,
-        batch=batch,
-        batch_every=batch_every,
-    )
+    session = whom.asking(store, seed=seed)
     asks = [name for name in called if name != "safetyanalyst"]
     with warnings_on_stderr() as told, session if asks else nullcontext() as ask:
         made = _made(called, ask.asker() if ask else None, seed, trees, profile)
@@ -144,17 +120,9 @@ def _thresholds(given: list[str]) -> float | dict[str, float] | None:
 
 
 def _made(names: list[str], asker: Asker | None, seed: int, trees: Path | None, profile: str) -> list[Method]:
-    from pluristats.evaluation.asked import Asking, SafetyAnalyst, WildGuard, ZeroShot
+    from pluristats.evaluation.asked import Asking, SafetyAnalyst, untaught
 
-    made: dict[str, Any] = {}
-    if asker is not None:
-        whom = Asking(asker, random_seed=seed)
-        made = {
-            "wildguard-class": WildGuard(whom, probability=False),
-            "wildguard-probability": WildGuard(whom),
-            "zero-shot": ZeroShot(whom),
-            "zero-shot-mean": ZeroShot(whom, reading="mean", name="zero-shot-mean"),
-        }
+    made: dict[str, Any] = {} if asker is None else {**untaught(Asking(asker, random_seed=seed))}
     if trees is not None:
         from pluristats.extract import load_trees
         from pluristats.features import load_profile
