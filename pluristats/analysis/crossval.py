@@ -14,8 +14,9 @@ from pluristats.errors import DroppedRowsWarning, UnsupportedError
 from pluristats.formula import Design, build_design, refuse_offsets
 from pluristats.lasso import LassoRule, choose_columns
 from pluristats.lasso.folds import assign_folds, fold_units
-from pluristats.lasso.select import candidate_columns, dropped_rows
+from pluristats.lasso.select import candidate_columns
 from pluristats.models.lmer import StudyLike, frame_and_groups
+from pluristats.models.remarks import missing_rows
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def cross_validated_r2(
     if any(not term.intercept_only for term in design.parsed.random):
         raise UnsupportedError("Cross-validated R² is computed for random intercepts only.")
     if design.n_dropped:
-        warnings.warn(dropped_rows(design), DroppedRowsWarning, stacklevel=2)
+        warnings.warn(f"{missing_rows(design)}.", DroppedRowsWarning, stacklevel=2)
     rows = frame.iloc[design.rows]
     folds = assign_folds(fold_units(rows, by), n_folds, seed)
     errors, totals, selected = np.zeros(n_folds), np.zeros(n_folds), np.zeros(n_folds)

@@ -17,8 +17,6 @@ from pluristats.engine.result import Problem
 from pluristats.errors import (
     DroppedRowsWarning,
     FitError,
-    PluristatsWarning,
-    RankDeficientWarning,
     SelectionWarning,
     UnsupportedError,
 )
@@ -27,6 +25,7 @@ from pluristats.lasso.rule import Chosen, LassoRule, choose_columns
 from pluristats.models.fit import LmerFit
 from pluristats.models.lmer import Engine, StudyLike, fit_design, frame_and_groups, remarks
 from pluristats.models.multiplicity import Adjust, with_adjusted
+from pluristats.models.remarks import Remark, missing_rows, of_columns
 
 CAVEAT = (
     "The same rows selected these terms and estimated them: standard errors, p-values and intervals ignore the "
@@ -211,23 +210,14 @@ def candidate_columns(design: Design) -> NDArray[np.intp]:
     return np.arange(1, len(design.x_names), dtype=np.intp)
 
 
-def dropped_rows(design: Design) -> str:
-    """Count the rows left out, by column."""
-    by_column = ", ".join(f"{column}: {count}" for column, count in design.dropped)
-    return f"{design.n_dropped} of {design.n_data} rows are left out because a value is missing ({by_column})."
-
-
-def _least_squares(design: Design) -> tuple[Any, list[tuple[type[PluristatsWarning], str]]]:
+def _least_squares(design: Design) -> tuple[Any, list[Remark]]:
     """Ordinary least squares on the independent columns, and what a reader must know about it."""
     import statsmodels.api as sm
 
-    told: list[tuple[type[PluristatsWarning], str]] = []
+    told: list[Remark] = []
     if design.n_dropped:
-        told.append((DroppedRowsWarning, dropped_rows(design)))
+        told.append((DroppedRowsWarning, f"{missing_rows(design)}."))
     kept = native.fit(Problem(design.y, design.x, design.x_names, ()), reml=False).kept
-    gone = [name for j, name in enumerate(design.x_names) if j not in kept]
-    if gone:
-        message = f"Dropped as linear combinations of columns before them: {', '.join(gone)}."
-        told.append((RankDeficientWarning, message))
+    told += of_columns([name for j, name in enumerate(design.x_names) if j not in kept])
     columns = pd.DataFrame(design.x[:, kept], columns=[design.x_names[j] for j in kept])
     return sm.OLS(design.y, columns).fit(), told

@@ -12,11 +12,7 @@ import pandas as pd
 
 from pluristats.engine.result import EngineFit, Problem
 from pluristats.errors import (
-    ConvergenceWarning,
-    DroppedRowsWarning,
     MonteCarloWarning,
-    PluristatsWarning,
-    RankDeficientWarning,
     SingularFitWarning,
     UnsupportedError,
 )
@@ -25,6 +21,7 @@ from pluristats.models.chunked import fit_chunks, refuse_no_random
 from pluristats.models.display import uncertain
 from pluristats.models.fit import LmerFit
 from pluristats.models.held import Held
+from pluristats.models.remarks import Remark, of_columns, of_optimizer, of_rows
 from pluristats.stream import Source, chunks, is_rows_elsewhere
 
 Engine = Literal["native", "lme4", "statsmodels"]
@@ -205,25 +202,9 @@ def _fit(
     raise UnsupportedError(f"There is no engine {engine!r}; use 'native', 'lme4' or 'statsmodels'.")
 
 
-def remarks(fit: LmerFit) -> list[tuple[type[PluristatsWarning], str]]:
+def remarks(fit: LmerFit) -> list[Remark]:
     """What a reader must know about this fit, as warnings."""
-    remarks: list[tuple[type[PluristatsWarning], str]] = []
-    if fit.n_dropped:
-        by_column = ", ".join(f"{column}: {count}" for column, count in fit.dropped_rows)
-        remarks.append(
-            (
-                DroppedRowsWarning,
-                f"{fit.n_dropped} of {fit.design.n_data} rows are left out because a value is missing ({by_column}); "
-                "do not compare this fit's likelihood or BIC with one on other rows.",
-            )
-        )
-    if fit.dropped_columns:
-        remarks.append(
-            (
-                RankDeficientWarning,
-                f"Dropped as linear combinations of columns before them: {', '.join(fit.dropped_columns)}.",
-            )
-        )
+    remarks = [*of_rows(fit.design), *of_columns(fit.dropped_columns)]
     if fit.singular:
         remarks.append(
             (
@@ -232,8 +213,7 @@ def remarks(fit: LmerFit) -> list[tuple[type[PluristatsWarning], str]]:
                 "zero; tests and intervals for it are not valid, and the term may be left out.",
             )
         )
-    if fit.optimizer.status == "failed":
-        remarks.append((ConvergenceWarning, f"The optimiser did not converge: {fit.optimizer.message}."))
+    remarks += of_optimizer(fit.optimizer)
     found = fit.result.monte_carlo
     if found is not None and not found.met:
         remarks.append((MonteCarloWarning, uncertain(found)))

@@ -10,11 +10,7 @@ import pandas as pd
 
 from pluristats.engine.result import Array
 from pluristats.errors import (
-    ConvergenceWarning,
-    DroppedRowsWarning,
     FitError,
-    PluristatsWarning,
-    RankDeficientWarning,
     SingularFitWarning,
     UnsupportedError,
 )
@@ -23,6 +19,7 @@ from pluristats.models.lmer import StudyLike, frame_and_groups
 from pluristats.models.ordered_beta.estimate import estimate
 from pluristats.models.ordered_beta.fit import OrderedBetaFit
 from pluristats.models.ordered_beta.maximise import ZERO
+from pluristats.models.remarks import Remark, of_columns, of_optimizer, of_rows
 
 # Effects of all grouping factors: they are one dense matrix.
 MOST_LEVELS = 3000
@@ -128,22 +125,9 @@ def _refuse(design: Design) -> None:
         )
 
 
-def _remarks(fit: OrderedBetaFit) -> list[tuple[type[PluristatsWarning], str]]:
+def _remarks(fit: OrderedBetaFit) -> list[Remark]:
     """What a reader must know about this fit, as warnings."""
-    out: list[tuple[type[PluristatsWarning], str]] = []
-    design = fit.design
-    if design.n_dropped:
-        by_column = ", ".join(f"{column}: {count}" for column, count in design.dropped)
-        out.append(
-            (
-                DroppedRowsWarning,
-                f"{design.n_dropped} of {design.n_data} rows are left out because a value is missing ({by_column}); "
-                "do not compare this fit's likelihood or BIC with one on other rows.",
-            )
-        )
-    if fit.dropped_columns:
-        names = ", ".join(fit.dropped_columns)
-        out.append((RankDeficientWarning, f"Dropped as linear combinations of columns before them: {names}."))
+    out = [*of_rows(fit.design), *of_columns(fit.dropped_columns)]
     if fit.singular:
         zero = ", ".join(r.factor for r in fit.result.random if r.covariance[0, 0] < ZERO**2)
         out.append(
@@ -153,6 +137,4 @@ def _remarks(fit: OrderedBetaFit) -> list[tuple[type[PluristatsWarning], str]]:
                 "intervals for it are not valid, and the term may be left out.",
             )
         )
-    if fit.optimizer.status == "failed":
-        out.append((ConvergenceWarning, f"The optimiser did not converge: {fit.optimizer.message}."))
-    return out
+    return [*out, *of_optimizer(fit.optimizer)]
