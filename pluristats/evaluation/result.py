@@ -9,13 +9,13 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import EvaluationError
 from pluristats.evaluation import metrics
 from pluristats.evaluation.data import Table
+from pluristats.evaluation.judged import Judged, Skipped
 from pluristats.evaluation.protocol import SETTINGS, Split
 from pluristats.evaluation.published import published
 from pluristats.evaluation.resample import Draws, draw, interval, resampled_means
@@ -26,46 +26,6 @@ COLUMNS += ["n_annotators", "n_refused", "note"]
 
 # Names of methods that know no person.
 _NOBODYS = r"(?:.*-aggregate|uniform-random|constant-.*|(?:oracle-)?prompt-mean)$"
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What a method predicted in a setting; arrays have the shape (splits, annotators, prompts), NaN where not tested.
-
-    Parameters
-    ----------
-    method, setting, note
-        What it is.
-    splits
-        Numbers of the splits, in the arrays' order.
-    point
-        Predictions that are scored, 0 to 1.
-    crps
-        Of each cell; None without a distribution.
-    under, upto
-        P(Y < y) and P(Y ≤ y) of each rating; None without a distribution.
-    refused
-        Cells with a rating and without an answer.
-    """
-
-    method: str
-    setting: str
-    note: str
-    splits: tuple[int, ...]
-    point: Array = field(repr=False)
-    crps: Array | None = field(repr=False)
-    under: Array | None = field(repr=False)
-    upto: Array | None = field(repr=False)
-    refused: NDArray[np.bool_] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A method that could not run or be fitted in a setting, and why."""
-
-    method: str
-    setting: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)

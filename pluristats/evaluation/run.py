@@ -16,10 +16,11 @@ from pluristats.errors import EvaluationError, LLMError, PluristatsError
 from pluristats.evaluation import metrics
 from pluristats.evaluation.data import Table
 from pluristats.evaluation.forecast import Forecast
+from pluristats.evaluation.judged import Judged, Skipped
 from pluristats.evaluation.kernels import embedded
 from pluristats.evaluation.methods import Method, resolve
 from pluristats.evaluation.protocol import SETTINGS, Setting, Split, draw_splits
-from pluristats.evaluation.result import Evaluation, Judged, Skipped
+from pluristats.evaluation.result import Evaluation
 from pluristats.models.parallel import in_blocks
 from pluristats.study import Study
 

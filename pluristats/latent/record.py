@@ -289,6 +289,29 @@ class Model:
         return values
 
 
+def most_probable(probabilities: tuple[Array, ...], mask: Mask) -> Ints:
+    """Most probable state of each discrete latent, shape (N, T, D); -1 where a trial is missing."""
+    most = [np.where(mask, p.argmax(axis=2), -1) for p in probabilities]
+    return np.stack(most, axis=2) if most else np.empty((*mask.shape, 0), np.int64)
+
+
+def fitting(model: Model, parameters: Array, n_agents: int) -> Array:
+    """Parameters as floats, shape (n_agents, P).
+
+    Raises
+    ------
+    LatentError
+        They have another shape.
+    """
+    theta = np.ascontiguousarray(parameters, dtype=np.float64)
+    if theta.shape != (n_agents, len(model.parameters)):
+        raise LatentError(
+            f"Parameters of shape {theta.shape} do not fit {n_agents} agents and {len(model.parameters)} parameters of "
+            f"{model.name}."
+        )
+    return theta
+
+
 def present(values: NDArray[Any]) -> Mask:
     """Where a raw column has a value: not NaN; for integers, not negative."""
     return ~np.isnan(values) if np.issubdtype(values.dtype, np.floating) else values >= 0

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.plot.theme import BLUE, GREY, MARKERS, PALETTE, count, legend_below, need, new_axes, number, safe, style
+from pluristats.plot.theme import (
+    BLUE,
+    GREY,
+    MARKERS,
+    PALETTE,
+    count,
+    legend_below,
+    need,
+    new_axes,
+    number,
+    safe,
+    simulated,
+    style,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,9 +237,9 @@ def _rank_correlation(part: pd.DataFrame) -> float:
 
 
 def _title(ax: Axes, table: pd.DataFrame) -> None:
-    if "simulated" in table and table["simulated"].any():
+    if simulated(table):
         ax.set_title("SIMULATED data")
 
 
 def _simulated(table: pd.DataFrame) -> str:
-    return "Simulated data. " if "simulated" in table and table["simulated"].any() else ""
+    return "Simulated data. " if simulated(table) else ""

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, PALETTE, count, need, new_axes, number, safe, style
+from pluristats.plot.theme import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALETTE,
+    count,
+    need,
+    new_axes,
+    number,
+    safe,
+    simulated,
+    style,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +63,7 @@ def order_effects(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("distance from permuted orders, in their standard deviations")
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
-        if _simulated(table):
+        if simulated(table):
             ax.annotate("SIMULATED ratings", (1, 0), xycoords="axes fraction", xytext=(-4, 4),
                         textcoords="offset points", ha="right", color=GREY, fontweight="bold")  # fmt: skip
     return ax
@@ -112,7 +125,7 @@ def trajectories(
             panel.set_ylabel("shift")
         if "true" in table.columns:
             axes[0].legend(loc="best", fontsize="small")
-        if _simulated(table):
+        if simulated(table):
             axes[0].set_title(f"{_title(shown[0])}, SIMULATED")
     return axes
 
@@ -224,9 +237,5 @@ def _correlation(a: Any, b: Any) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
 
 
-def _simulated(table: pd.DataFrame) -> bool:
-    return "simulated" in table.columns and bool(table["simulated"].any())
-
-
 def _mark(table: pd.DataFrame) -> str:
-    return "Simulated ratings. " if _simulated(table) else ""
+    return "Simulated ratings. " if simulated(table) else ""

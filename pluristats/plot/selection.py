@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pluristats.display.labels import display_label
-from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, need, new_axes, number, safe, style
+from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, need, new_axes, number, safe, simulated, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def selection_trace(table: pd.DataFrame, bound: float | None = None, *, ax: Axes
         ax.set_xlabel("generation")
         ax.set_ylabel("Jensen-Shannon distance")
         ax.legend(loc="upper right")
-        if _simulated(table):
+        if simulated(table):
             ax.set_title("SIMULATED pool")
     return ax
 
@@ -69,7 +69,7 @@ def describe_selection_trace(table: pd.DataFrame, bound: float | None = None) ->
         else f" No selection is below {number(bound)}: it is {last['distance'] / bound:.2f} times that."
     )
     return (
-        f"{'Simulated pool. ' if _simulated(table) else ''}Line chart of the distance to the target over "
+        f"{'Simulated pool. ' if simulated(table) else ''}Line chart of the distance to the target over "
         f"{count(int(last['generation']), 'generation')}: the best falls from {number(float(first['distance']))} to "
         f"{number(float(last['distance']))} in {number(float(last['seconds']))} s.{below}"
     )
@@ -103,7 +103,7 @@ def selection_achieved(
         ax.grid(visible=False, axis="y")
         ax.set_xlabel("share of the selection")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-        if _simulated(table):
+        if simulated(table):
             ax.set_title("SIMULATED pool", loc="right", color=GREY)
     return ax
 
@@ -118,7 +118,7 @@ def describe_selection_achieved(table: pd.DataFrame, axis: str, labels: Mapping[
         for i in off.index
     )
     return (
-        f"{'Simulated pool. ' if _simulated(table) else ''}Bar chart of achieved against wanted shares of "
+        f"{'Simulated pool. ' if simulated(table) else ''}Bar chart of achieved against wanted shares of "
         f"{len(rows)} categories of the axis {safe(axis)}; farthest off: {worst}."
     )
 
@@ -135,7 +135,3 @@ def _name(axis: str, category: object, labels: Mapping[str, str] | None) -> str:
     """Readable name; categories of columns come without their prefix."""
     column = {"action": "action_", "effect": "effect_", "value": "value_topic_"}.get(axis, "") + str(category)
     return display_label(column, labels)
-
-
-def _simulated(table: pd.DataFrame) -> bool:
-    return "simulated" in table.columns and bool(table["simulated"].any())

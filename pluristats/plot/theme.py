@@ -121,6 +121,11 @@ def need(table: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
         raise ValueError(f"plot.{figure}: the table has no rows, so there is nothing to draw.")
 
 
+def simulated(table: pd.DataFrame) -> bool:
+    """Whether a table says of any row that it is."""
+    return "simulated" in table.columns and bool(table["simulated"].any())
+
+
 def safe(text: object) -> str:
     r"""Text as matplotlib can draw it: one line, at most 60 characters, nothing read as mathematics.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.plot.theme import BLUE, GREY, INK, VERMILION, count, need, new_axes, number, safe, style
+from pluristats.plot.theme import BLUE, GREY, INK, VERMILION, count, need, new_axes, number, safe, simulated, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ def _check_top(top: int) -> None:
 def _whose(table: pd.DataFrame) -> str:
     """Profile, and whether a simulated model wrote the tree."""
     name = f" by the profile {safe(table['profile'].iloc[0])}" if "profile" in table.columns else ""
-    return name + (", simulated" if "simulated" in table.columns and bool(table["simulated"].any()) else "")
+    return name + (", simulated" if simulated(table) else "")
 
 
 def _line(ax: Axes, column: int, start: float, end: float, value: float, largest: float, harm: bool) -> None:

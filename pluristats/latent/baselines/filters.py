@@ -13,7 +13,7 @@ from pluristats.latent.baselines.fit import within
 from pluristats.latent.baselines.inferred import Inferred
 from pluristats.latent.baselines.likelihood import choices
 from pluristats.latent.baselines.particles import Dynamics, Particles, Step, particle_filter
-from pluristats.latent.record import Array, Ints, Model, Trials
+from pluristats.latent.record import Array, Ints, Model, Trials, fitting
 from pluristats.latent.simulators import hrl, weber
 from pluristats.progress import counted
 
@@ -206,7 +206,7 @@ def _run(
     model: Model, parameters: Array, trials: Trials, n_particles: int, lag: int, seed: int, progress: bool
 ) -> list[Particles]:
     """Blocks of agents, each with a stream of random numbers of its own."""
-    dynamics_of = _dynamics(model, np.asarray(parameters, dtype=np.float64), trials)
+    dynamics_of = _dynamics(model, parameters, trials)
     n = len(trials["action"])
     size = max(1, _BLOCK // max(n_particles, 1))
     blocks = [slice(i, min(i + size, n)) for i in range(0, n, size)]
@@ -224,13 +224,8 @@ def _dynamics(model: Model, parameters: Array, trials: Trials) -> Callable[[slic
     if model.name not in ("hrl", "weber"):
         raise LatentError(f"Model {model.name!r} has no particle filter here; those that have are hrl and weber.")
     mask, (action, reward) = model.encode(trials).mask, choices(trials)
-    if parameters.shape != (len(action), len(model.parameters)):
-        raise LatentError(
-            f"Parameters of shape {parameters.shape} do not fit {len(action)} agents and {len(model.parameters)} "
-            "parameters."
-        )
+    theta = fitting(model, parameters, len(action)).T
     action = np.where(mask, action, -1)
-    theta = parameters.T
     if model.name == "weber":
         return lambda b: _Weber(theta[0, b], theta[1, b], theta[2, b], action[b], reward[b])
     arrows = np.stack([np.asarray(trials[name]) for name in hrl.ARROWS], axis=2)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from pluristats.latent.record import Array, Ints, Mask
+from pluristats.latent.record import Array, Ints, Mask, most_probable
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,5 +41,4 @@ class Inferred:
     @property
     def states(self) -> Ints:
         """Most probable states, shape (N, T, D); -1 where a trial is missing."""
-        most = [np.where(self.mask, p.argmax(axis=2), -1) for p in self.probabilities]
-        return np.stack(most, axis=2) if most else np.empty((*self.mask.shape, 0), np.int64)
+        return most_probable(self.probabilities, self.mask)

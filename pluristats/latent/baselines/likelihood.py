@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pluristats.errors import LatentError
 from pluristats.latent.baselines.hmm import forward_backward
 from pluristats.latent.baselines.inferred import Inferred
-from pluristats.latent.record import Array, Ints, Mask, Model, Trials
+from pluristats.latent.record import Array, Ints, Mask, Model, Trials, fitting
 
 TRACTABLE = ("rl4", "meta-rl")
 
@@ -104,11 +104,7 @@ def _integers(trials: Trials, name: str) -> Ints:
 
 def _run(model: Model, parameters: Array, trials: Trials, capped: bool) -> tuple[Array, Array, Array, Mask]:
     kernel, (action, reward) = kernel_of(model), choices(trials)
-    theta = np.ascontiguousarray(parameters, dtype=np.float64)
-    if theta.shape != (len(action), len(model.parameters)):
-        raise LatentError(
-            f"Parameters of shape {theta.shape} do not fit {len(action)} agents and {len(model.parameters)} parameters."
-        )
+    theta = fitting(model, parameters, len(action))
     chosen, policy = np.empty(action.shape), np.full(action.shape, np.nan)
     agents = zip(theta, action, reward, chosen, policy, strict=True)
     total = np.array([kernel(p, a, r, capped, c, e) for p, a, r, c, e in agents])

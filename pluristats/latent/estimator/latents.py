@@ -10,7 +10,7 @@ import numpy as np
 
 from pluristats.errors import LatentError
 from pluristats.latent.estimator.calibrate import Array, half_width
-from pluristats.latent.record import Ints, Mask
+from pluristats.latent.record import Ints, Mask, most_probable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,7 @@ class Latents:
     @property
     def states(self) -> Ints:
         """Most probable states, shape (N, T, D); -1 where a trial is missing."""
-        most = [np.where(self.mask, p.argmax(axis=2), -1) for p in self.probabilities]
-        return np.stack(most, axis=2) if most else np.empty((*self.mask.shape, 0), np.int64)
+        return most_probable(self.probabilities, self.mask)
 
     def interval(self, level: float = 0.9) -> tuple[Array, Array]:
         """Ends of intervals, mean ∓ h(level) · sd, shape (N, T, C) each.

@@ -15,8 +15,7 @@ import numpy as np
 from scipy.special import digamma, expit, logit, polygamma
 
 from pluristats.errors import LatentError
-from pluristats.latent.priors import Beta, Normal
-from pluristats.latent.ratings.priors import LogNormal
+from pluristats.latent.priors import Beta, LogNormal, Normal
 from pluristats.latent.record import Array, Model, Parameter
 
 # A rating model's parameters are kept this far from where floating point ends.

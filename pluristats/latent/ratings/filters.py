@@ -10,7 +10,7 @@ from pluristats.latent.ratings.estimate import Trajectories, estimate, trajector
 from pluristats.latent.ratings.likelihoods import LIKELIHOODS, latents
 from pluristats.latent.ratings.response import Ratings
 from pluristats.latent.ratings.simulators import STATIC
-from pluristats.latent.record import Array, Model, Trials
+from pluristats.latent.record import Array, Model, Trials, fitting
 
 
 def infer_ratings(
@@ -44,12 +44,7 @@ def infer_ratings(
         fit = base if model is STATIC else estimate(model, ratings, base.parameters)
         found, theta, total = trajectories(fit, ratings, draws, seed), fit.parameters, fit.log_likelihood
     else:
-        theta = np.asarray(parameters, dtype=np.float64)
-        if theta.shape != (len(ratings.mask), len(model.parameters)):
-            raise LatentError(
-                f"Parameters of shape {theta.shape} do not fit {len(ratings.mask)} agents and {len(model.parameters)} "
-                f"parameters of {model.name}."
-            )
+        theta = fitting(model, parameters, len(ratings.mask))
         exact = latents(model.name, theta, ratings)
         found = Trajectories(exact.shift, np.sqrt(exact.variance), exact.engaged)
         total = exact.log_likelihood

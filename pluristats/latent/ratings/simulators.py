@@ -28,8 +28,7 @@ import numpy as np
 from numpy.random import Generator
 
 from pluristats.errors import LatentError
-from pluristats.latent.priors import Beta, Normal
-from pluristats.latent.ratings.priors import LogNormal
+from pluristats.latent.priors import Beta, LogNormal, Normal
 from pluristats.latent.ratings.response import STEPS, as_rating, previous_of
 from pluristats.latent.record import Array, Drawn, Mask, Model, Parameter, Trials
 

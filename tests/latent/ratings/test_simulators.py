@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from pluristats.errors import LatentError
+from pluristats.latent.priors import LogNormal
 from pluristats.latent.ratings import RATING_MODELS, STATIC
-from pluristats.latent.ratings.priors import LogNormal
 from pluristats.latent.record import Model
 
 DRIFT, SEQUENTIAL, LAPSE = RATING_MODELS
