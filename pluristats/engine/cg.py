@@ -67,7 +67,7 @@ class Solved:
         alpha, beta = self.alpha[:k, column], self.beta[:k, column]
         diagonal = 1.0 / alpha
         diagonal[1:] += beta[:-1] / alpha[:-1]
-        nodes, vectors = linalg.eigh_tridiagonal(diagonal, np.sqrt(beta[:-1]) / alpha[:-1], check_finite=False)
+        nodes, vectors = _eigen(diagonal, np.sqrt(beta[:-1]) / alpha[:-1])
         return nodes, self.squares[column] * vectors[0] ** 2
 
 
@@ -133,3 +133,11 @@ def _spread(values: Array, at: np.ndarray, m: int) -> Array:
     out = np.zeros(m)
     out[at] = values
     return out
+
+
+def _eigen(diagonal: Array, beside: Array) -> tuple[Array, Array]:
+    """Eigenvalues and vectors of a tridiagonal matrix."""
+    try:
+        return linalg.eigh_tridiagonal(diagonal, beside, check_finite=False)
+    except np.linalg.LinAlgError:  # the fast driver gives up on some tight clusters; QL iterations do not
+        return linalg.eigh_tridiagonal(diagonal, beside, check_finite=False, lapack_driver="stev")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
@@ -19,6 +19,7 @@ def positive(s: int, seed: int, condition: float) -> Array:
 
 
 @given(seed=st.integers(0, 2**32 - 1), s=st.integers(1, 40), condition=st.sampled_from([1.0, 10.0, 1e4]))
+@example(seed=2_664_365_109, s=40, condition=1e4)  # LAPACK's stemr gives up on the first column's matrix
 @settings(max_examples=40, deadline=None)
 def test_solutions_and_quadrature(seed: int, s: int, condition: float) -> None:
     a = positive(s, seed, condition)
