@@ -229,7 +229,23 @@ def test_glm_hmm_inputs_have_no_history_after_a_missing_trial() -> None:
     )
     inputs = MODELS["glm-hmm"].encode(trials)
     assert inputs.mask.tolist() == [[True, True, False, True]]
-    np.testing.assert_allclose(inputs.inputs[0], [[0.5, 0, 1, 0], [-1, 0, 1, 1], [0, 0, 0, 0], [0.25, 1, 0, 0]])
+    expected = [[0.5, 0, 1, 0, 0, 0.5, 0, 0], [-1, 0, 1, 1, 1, -1, 1, 1], [0] * 8, [0.25, 1, 0, 0, 0, -0.25, 0, 0]]
+    np.testing.assert_allclose(inputs.inputs[0], expected)
+
+
+@pytest.mark.parametrize("name", ["rl4", "meta-rl", "weber"])
+def test_inputs_of_two_armed_tasks_by_hand(name: str) -> None:
+    trials = {"action": np.array([[1, 1, 0, -1, 0]]), "reward": np.array([[1, 0, 1, -1, 0]])}
+    inputs = MODELS[name].encode(trials).inputs[0]
+    by_hand = [[0, 1, 1, 1, 0, 0, 0], [0, 1, 0, -1, 1, 1, 1], [1, 0, 1, -1, -1, -1, 1], [0] * 7, [1, 0, 0, 1, 0, 0, 0]]
+    np.testing.assert_array_equal(inputs, by_hand)
+
+
+def test_inputs_of_cues_by_hand() -> None:
+    columns = {"action": [[1, 0]], "reward": [[0, 1]], "arrow0": [[0, 1]], "arrow1": [[1, 0]], "arrow2": [[1, 0]]}
+    inputs = MODELS["hrl"].encode({name: np.array(values) for name, values in columns.items()}).inputs[0]
+    by_hand = [[0, 1, 0, -1, 1, 1, -1, 1, 1, 1, -1, -1], [1, 0, 1, 1, -1, -1, -1, 1, 1, -1, 1, 1]]
+    np.testing.assert_array_equal(inputs, by_hand)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from pluristats.errors import LatentError
 from pluristats.latent.priors import Normal
 from pluristats.latent.record import Array, Drawn, Model, Parameter, Trials
 from pluristats.latent.simulators.hrl import choose
-from pluristats.latent.simulators.tasks import check_noise, raw
+from pluristats.latent.simulators.tasks import before, check_noise, raw, signs
 
 STIMULI = np.array([-1, -0.5, -0.25, -0.125, -0.0625, 0, 0.0625, 0.125, 0.25, 0.5, 1])
 _SHARES = np.array([0.15, 0.1, 0.1, 0.06, 0.06, 0.06, 0.06, 0.06, 0.1, 0.1, 0.15])
@@ -74,27 +74,22 @@ def run(
 
 def design(trials: Trials) -> Array:
     """Regressors x_t of raw columns stimulus, action and reward, shape (N, T, 4); 0 for a missing stimulus."""
-    action, reward = np.asarray(trials["action"]), np.asarray(trials["reward"])
+    action, reward = signs(trials["action"]), signs(trials["reward"])
     stimulus = np.nan_to_num(np.asarray(trials["stimulus"], dtype=np.float64))
-    seen = (action >= 0) & (reward >= 0)
-    previous = np.where(seen, 2.0 * action - 1, 0.0)
-    wsls = previous * (2 * reward - 1)
-    first = np.zeros((len(action), 1))
-    return np.stack(
-        [
-            stimulus,
-            np.full(action.shape, BIAS),
-            np.hstack([first, previous[:, :-1]]),
-            np.hstack([first, wsls[:, :-1]]),
-        ],
-        axis=2,
-    )
+    previous = np.where(reward != 0, action, 0.0)
+    wsls = previous * reward
+    return np.stack([stimulus, np.full(action.shape, BIAS), before(previous), before(wsls)], axis=2)
+
+
+INPUTS = ("stimulus", "action=0", "action=1", "previous", "wsls", "side*stimulus", "side*previous", "side*wsls")
 
 
 def encode(trials: Trials) -> Array:
-    """Columns stimulus, action=0, action=1, wsls."""
-    x = design(trials)
-    return np.stack([x[:, :, 0], trials["action"] == 0, trials["action"] == 1, x[:, :, 3]], axis=2)
+    """Columns of :data:`INPUTS`; side is the action as a sign, whose products with x_t are what a likelihood sees."""
+    x, side = design(trials), signs(trials["action"])
+    stimulus, previous, wsls = x[:, :, 0], x[:, :, 2], x[:, :, 3]
+    products = (side * stimulus, side * previous, side * wsls)
+    return np.stack([stimulus, side < 0, side > 0, previous, wsls, *products], axis=2).astype(np.float64)
 
 
 def check_transitions(transitions: Any) -> Array:
@@ -122,7 +117,7 @@ MODEL = Model(
     n_trials=720,
     continuous_names=(),
     discrete={"state": 3},
-    input_names=("stimulus", "action=0", "action=1", "wsls"),
+    input_names=INPUTS,
     columns=("stimulus", "action", "reward"),
     run=run,
     encoder=encode,

@@ -20,7 +20,7 @@ from numpy.random import Generator
 
 from pluristats.latent.priors import Uniform
 from pluristats.latent.record import Array, Drawn, Ints, Model, Parameter, Trials
-from pluristats.latent.simulators.tasks import HazardReversal, check_noise, raw
+from pluristats.latent.simulators.tasks import HazardReversal, check_noise, raw, signs
 
 N_CUES = 3
 # Which arrows point left.
@@ -80,10 +80,16 @@ def choose(p: Array, rng: Generator) -> Ints:
 
 
 def encode(trials: Trials) -> Array:
-    """Columns side=right, side=left, reward and, for each arrow, +1 for left and −1 for right."""
-    action, reward = trials["action"], trials["reward"]
-    sides = [2 * trials[name] - 1 for name in ARROWS]
-    return np.stack([action == 0, action == 1, reward, *sides], axis=2).astype(np.float64)
+    """Columns side=right, side=left, reward, and of each cue its arrow, whether its side was chosen, and that × reward.
+
+    All but the first three are signs: +1 for left, for the chosen side, and for a rewarded choice of the cue's side or
+    an unrewarded one of the other.
+    """
+    action, reward = signs(trials["action"]), signs(trials["reward"])
+    arrows = [signs(trials[name]) for name in ARROWS]
+    followed = [action * arrow for arrow in arrows]
+    speaks_for = [reward * one for one in followed]
+    return np.stack([action < 0, action > 0, reward > 0, *arrows, *followed, *speaks_for], axis=2).astype(np.float64)
 
 
 MODEL = Model(
@@ -99,7 +105,14 @@ MODEL = Model(
     n_trials=720,
     continuous_names=("chosen_q",),
     discrete={"cue": N_CUES},
-    input_names=("side=right", "side=left", "reward", *ARROWS),
+    input_names=(
+        "side=right",
+        "side=left",
+        "reward",
+        *ARROWS,
+        *(f"followed{k}" for k in range(N_CUES)),
+        *(f"followed{k}*reward" for k in range(N_CUES)),
+    ),
     columns=("action", "reward", *ARROWS),
     run=run,
     encoder=encode,

@@ -27,7 +27,7 @@ from scipy.special import expit
 
 from pluristats.latent.priors import Beta, Uniform
 from pluristats.latent.record import Array, Drawn, Model, Parameter
-from pluristats.latent.simulators.rl4 import encode
+from pluristats.latent.simulators.rl4 import INPUTS, encode
 from pluristats.latent.simulators.tasks import Foraging, check_noise, raw
 
 
@@ -88,7 +88,7 @@ MODEL = Model(
     n_trials=720,
     continuous_names=("chosen_q",),
     discrete={"state": 2},
-    input_names=("action=0", "action=1", "reward"),
+    input_names=INPUTS,
     columns=("action", "reward"),
     run=run,
     encoder=encode,

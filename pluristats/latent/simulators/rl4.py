@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from pluristats.latent.priors import Beta, Uniform
 from pluristats.latent.record import Array, Drawn, Model, Parameter, Prior, Trials
-from pluristats.latent.simulators.tasks import RewardReversal, check_noise, raw
+from pluristats.latent.simulators.tasks import RewardReversal, before, check_noise, raw, signs
 
 # What the published MAP fits assume; they are not what the published agents are drawn from.
 PUBLISHED_PRIORS: dict[str, Prior] = {
@@ -59,10 +59,21 @@ def run(parameters: Array, n_trials: int, rng: Generator, *, noise: float = 1.0)
     return Drawn(trials, chosen, np.empty((n, n_trials, 0), np.int64))
 
 
+INPUTS = ("action=0", "action=1", "reward", "side*reward", "stay", "won before", "stay*won before")
+
+
 def encode(trials: Trials) -> Array:
-    """Columns action=0, action=1, reward."""
-    action, reward = trials["action"], trials["reward"]
-    return np.stack([action == 0, action == 1, reward], axis=2).astype(np.float64)
+    """Columns of :data:`INPUTS`: the published three, and their products as signs.
+
+    side*reward is +1 where a reward favours action 1; stay is +1 where the previous action is repeated, −1 where it
+    is not; won before is +1 after a reward, −1 after none. A network could learn products, but needs three times the
+    training for it.
+    """
+    action, reward = signs(trials["action"]), signs(trials["reward"])
+    stay, won = action * before(action), before(reward)
+    return np.stack([action < 0, action > 0, reward > 0, action * reward, stay, won, stay * won], axis=2).astype(
+        np.float64
+    )
 
 
 MODEL = Model(
@@ -80,7 +91,7 @@ MODEL = Model(
     n_trials=500,
     continuous_names=("chosen_q",),
     discrete={},
-    input_names=("action=0", "action=1", "reward"),
+    input_names=INPUTS,
     columns=("action", "reward"),
     run=run,
     encoder=encode,

@@ -18,6 +18,17 @@ def raw(n_agents: int, n_trials: int) -> Ints:
     return np.full((n_agents, n_trials), -1, dtype=np.int64)
 
 
+def signs(column: Any) -> Array:
+    """+1 for 1, −1 for 0, and 0 for a missing trial (negative), shape (N, T)."""
+    values = np.asarray(column)
+    return np.where(values >= 0, 2.0 * values - 1, 0.0)
+
+
+def before(column: Array) -> Array:
+    """The previous trial's value, 0 for the first, shape (N, T)."""
+    return np.hstack([np.zeros((len(column), 1)), column[:, :-1]])
+
+
 def check_noise(noise: Any) -> float:
     """The factor of a model's noise, which must be positive."""
     if not (isinstance(noise, int | float) and np.isfinite(noise) and noise > 0):

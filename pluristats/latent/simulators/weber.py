@@ -24,7 +24,7 @@ from scipy.special import expit
 
 from pluristats.latent.priors import Uniform
 from pluristats.latent.record import Array, Drawn, Ints, Model, Parameter
-from pluristats.latent.simulators.rl4 import encode
+from pluristats.latent.simulators.rl4 import INPUTS, encode
 from pluristats.latent.simulators.tasks import HazardReversal, check_noise, raw
 
 
@@ -78,7 +78,7 @@ MODEL = Model(
     n_trials=300,
     continuous_names=("chosen_q",),
     discrete={},
-    input_names=("action=0", "action=1", "reward"),
+    input_names=INPUTS,
     columns=("action", "reward"),
     run=run,
     encoder=encode,
