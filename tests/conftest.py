@@ -10,9 +10,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = Path(os.environ.get("PLURISTATS_RELEASE", ROOT.parent / "shared" / "pluriharms"))
+
+# Properties draw new examples at a desk, and under CI the same ones every time, so that a red run can be run again.
+settings.register_profile("again", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("again")
 
 
 @pytest.fixture(scope="session")
