@@ -94,6 +94,13 @@ STAGES: tuple[Stage, ...] = (
         },
     ),
     Stage(
+        "latent",
+        "What changes inside an annotator over a session",
+        "07_latent.ipynb",
+        outputs=("tables/network.csv",),
+        parameters={"permutations": 300, "draws": 16, "nulls": 5, "train_agents": 1500, "train_epochs": 12},
+    ),
+    Stage(
         "generate",
         "Variants of seed prompts (a trial of the pipeline)",
         "02_generate.ipynb",
