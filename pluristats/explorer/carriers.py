@@ -110,7 +110,7 @@ def carriers(
     y = problem.y if problem.offset is None else problem.y - problem.offset
     centred = abs(a.sum()) <= 1e-8 * np.abs(a).sum()
     centre = float(y.mean()) if centred else 0.0
-    total = np.bincount(codes, weights=a * (y - centre), minlength=len(levels))
-    n_rows = np.bincount(codes, minlength=len(levels))
+    total = np.bincount(codes, weights=a * (y - centre), minlength=len(levels)).astype(np.float64)
+    n_rows = np.bincount(codes, minlength=len(levels)).astype(np.intp)
     order = np.argsort(-np.abs(total), kind="stable")[:top]
     return Carriers(factor, tuple(levels[i] for i in order), total[order], n_rows[order], centre)

@@ -86,7 +86,7 @@ def explore(
     study: Any = None,
     *,
     model: str = "6",
-    groups: Mapping[str, Sequence[str]] | None = None,
+    feature_groups: Mapping[str, Sequence[str]] | None = None,
     conf_level: float = 0.95,
     **view: Any,
 ) -> Explorer:
@@ -96,15 +96,15 @@ def explore(
     ----------
     result
         A fit; a Lasso selection (its refit is shown, and its path under a slider); a research question (the refit
-        with the question's own random part); a ladder (the rung ``model`` with all its columns, by maximum likelihood as
-        the ladder's, with its random part, crossed intercepts where it has none).
+        with the question's own random part); a ladder (the rung ``model`` with all its columns, by maximum likelihood
+        as the ladder's, with its random part, crossed intercepts where it has none).
     study
         The study, or the table, that was fitted. It names feature groups and prompts, and offers random intercepts
         that the fit does not have. A ladder needs it.
     model
         Which rung of a ladder.
-    groups
-        Feature groups of a table; a study brings its own.
+    feature_groups
+        Columns by group, for a table; a study brings its own.
     conf_level
         Coverage of the intervals.
     **view
@@ -128,7 +128,7 @@ def explore(
         if (error.name or "").partition(".")[0] not in ("anywidget", "ipywidgets", "traitlets"):
             raise
         raise UnsupportedError(NEEDS) from error
-    return Explorer(subject_of(result, study, model=model, groups=groups), View(**view), conf_level)
+    return Explorer(subject_of(result, study, model=model, groups=feature_groups), View(**view), conf_level)
 
 
 def subject_of(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -54,7 +54,7 @@ def structure_of(fit: LmerFit) -> str:
 def engines() -> tuple[Engine, ...]:
     """Engines that are installed; native first."""
     found: list[Engine] = ["native", "statsmodels"]
-    if importlib.util.find_spec("pymer4") is not None:
+    if shutil.which("R") and importlib.util.find_spec("pymer4") is not None:
         found.append("lme4")
     return tuple(found)
 
@@ -123,19 +123,11 @@ def formula_of(fit: LmerFit, structure: str) -> str:
     if fit.design.subset_of is None:
         fixed = " ".join(f"{sign} {piece}" for sign, piece in parsed.pieces).removeprefix("+ ")
     else:
-        fixed = " + ".join(["1", *(_quoted(name) for name in fit.design.x_names if name != "(Intercept)")])
+        fixed = " + ".join(["1", *(name for name in fit.design.x_names if name != "(Intercept)")])
     offsets = "".join(f" + offset({text})" for text in parsed.offsets)
     own = " + ".join(str(term) for term in parsed.random)
     random = {AS_FITTED: own, NONE: ""}.get(structure, structure)
     return f"{response} ~ {fixed}{offsets}" + (f" + {random}" if random else "")
-
-
-def _quoted(term: str) -> str:
-    parts: Sequence[str] = term.split(":")
-    if all(part.isidentifier() or (part.startswith("`") and part.endswith("`")) for part in parts):
-        return term
-    # A name that is no identifier: as it stands where it is an expression, else it was in back-ticks already.
-    return term
 
 
 def _factor(fit: LmerFit, term: RandomTerm, frame: pd.DataFrame | None) -> Factor:

@@ -138,19 +138,17 @@ def test_where_widgets_do_not_run_the_table_stands(fit: ps.LmerFit, study: ps.St
     assert "application/vnd.jupyter.widget-view+json" in data
     page = Page(data["text/html"])
     assert not page.faults and not page.loaded
-    assert (
-        page.text.index(SIMULATED) < page.text.index("Estimate") if "Estimate" in page.text else SIMULATED in page.text
-    )
+    assert page.text.index(SIMULATED) < page.text.index("Intercept")
     assert len(page.all("tr")) == len(fit.terms) + 1
 
 
 def test_hostile_names_and_texts_reach_the_browser_visible_and_short(study: ps.Study) -> None:
     frame = study.frame()[["rating", "annotator", "prompt", study.groups["actions"][0]]].copy()
     frame.columns = ["rating", "annotator", "prompt", "x"]
-    frame["prompt"] = frame["prompt"].astype(str) + HOSTILE + "y" * 5000
+    frame["prompt"] = frame["prompt"].astype(str) + HOSTILE.replace("\ud800", "") + "y" * 5000
     fit = ps.lmer("rating ~ x + (1|prompt)", frame)
-    widget = fit.explore(frame, groups={HOSTILE: ["x"]})
-    assert not widget.state["rows"][1]["group"].isascii() or "\\x00\\ud800\\u202e" in widget.state["rows"][1]["group"]
+    widget = fit.explore(frame, feature_groups={HOSTILE: ["x"]})
+    assert "\\x00\\ud800\\u202e" in widget.state["rows"][1]["group"]
     answer = told(widget, {"type": "carriers", "row": 1})
     for level in answer["factors"][0]["levels"]:
         assert len(level["level"]) <= 300 and "\x00" not in level["level"] and "\ud800" not in level["level"]
