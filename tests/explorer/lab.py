@@ -22,10 +22,15 @@ TOKEN = "token-of-a-test"
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[str]:
+def lab(folder: Path, *, dark: bool = False) -> Iterator[str]:
     """Address of a server; it and its kernels are gone afterwards."""
     runtime = folder / ".runtime"
     dirs = {f"JUPYTER_{name}_DIR": str(folder / f".{name.lower()}") for name in ("CONFIG", "RUNTIME", "DATA")}
+    dirs["JUPYTERLAB_SETTINGS_DIR"] = str(folder / ".settings")
+    if dark:
+        theme = folder / ".settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+        theme.parent.mkdir(parents=True)
+        theme.write_text('{"theme": "JupyterLab Dark"}')
     env = {**os.environ, **dirs, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / ".ipython")}
     runtime.mkdir(parents=True)
     options = {
@@ -42,7 +47,7 @@ def lab(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
     server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
-        yield f"{_address(server, runtime, folder / 'server.log')}"
+        yield _address(server, runtime, folder / "server.log")
     finally:
         server.send_signal(signal.SIGTERM)
         try:
@@ -75,14 +80,14 @@ def notebook(path: Path, *cells: str) -> None:
     nbformat.write(book, path)
 
 
-def open_explorer(page: Any, address: str, name: str) -> Any:
+def open_explorer(page: Any, address: str, name: str, *, wait_s: int = 60) -> Any:
     """Open a notebook, run all its cells, and wait for the explorer; returns its locator."""
     page.goto(f"{address}doc/tree/{name}?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached", timeout=60_000)
     page.click(".jp-Notebook .jp-CodeCell .cm-content")
     # A kernel that has only just connected can miss the first request.
     page.wait_for_timeout(1500)
     page.keyboard.press("Shift+Enter")
-    page.wait_for_selector(".ps-explorer tbody tr", timeout=60_000)
+    page.wait_for_selector(".ps-explorer tbody tr", timeout=wait_s * 1000)
     return page.locator(".ps-explorer")
