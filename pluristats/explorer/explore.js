@@ -4,6 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"]; // Okabe & Ito
 const DASHES = ["", "6 3", "2 3", "8 3 2 3", "1 4"];
 const [EST, SE, LOW, HIGH, P] = [0, 1, 2, 3, 4];
+const [FIRST, STEP] = [30, 60];
 const COLUMNS = [
   ["term", "Term"], ["group", "Group"], ["estimate", "Estimate"], ["std_error", "SE"],
   ["width", "Interval"], ["p_value", "p"], ["size", "Forest, by size"],
@@ -150,13 +151,32 @@ function render({ model, el: root }) {
       return sign * ((x > y) - (x < y)) || a.i - b.i;
     });
     scale();
-    body.replaceChildren(...order.map((r) => r.node));
+    fill();
     for (const [name, cell] of heads) {
       const on = filter.sort === name;
       cell.setAttribute("aria-sort", on ? (filter.descending ? "descending" : "ascending") : "none");
       cell.querySelector(".ps-arrow").textContent = on ? (filter.descending ? " ▼" : " ▲") : "";
     }
     say(`${order.length} of ${rows.length} coefficients shown.`);
+  }
+
+  // The rows that fit on a screen at once, the others in steps, so that a thousand rows do not hold up a key.
+  let filling = 0;
+  function fill() {
+    clearTimeout(filling);
+    let next = 0;
+    const some = (n) => {
+      const part = order.slice(next, next + n);
+      next += part.length;
+      part.forEach(draw);
+      return part.map((r) => r.node);
+    };
+    const more = () => {
+      body.append(...some(STEP));
+      if (next < order.length) filling = setTimeout(more, 16);
+    };
+    body.replaceChildren(...some(FIRST));
+    if (next < order.length) filling = setTimeout(more, 50);
   }
 
   // --- the shared scale: that of the rows shown, the intercept aside ----------------------------------------------
@@ -172,7 +192,6 @@ function render({ model, el: root }) {
       }
     }
     range = low === high ? [-1, 1] : [low, high];
-    for (const r of order) draw(r);
     axis.replaceChildren(...ticks(...range, 3).map((t) => svg("text", { x: `${at(t)}%`, y: 12, "text-anchor": at(t) > 90 ? "end" : at(t) < 10 ? "start" : "middle" }, String(t).replace("-", "−"))));
   }
   function draw(r) {
@@ -334,7 +353,7 @@ function render({ model, el: root }) {
   maxWidth.addEventListener("input", () => { filter.max_width = positive(maxWidth, null); changed(); });
   excludes.addEventListener("change", () => { filter.excludes_zero = excludes.checked; changed(); });
   for (const select of [structure, engine, likelihood]) select.addEventListener("change", refit);
-  slider.addEventListener("input", () => { step = Number(slider.value); slide(); scale(); });
+  slider.addEventListener("input", () => { step = Number(slider.value); slide(); show(); });
   pair.addEventListener("change", askPartial);
   copy.addEventListener("click", () => { flush(); ask({ type: "code" }); });
   download.addEventListener("click", () => {
@@ -370,7 +389,7 @@ function render({ model, el: root }) {
   model.on("change:state", load);
   model.on("msg:custom", heard);
   load();
-  return () => { clearTimeout(later); model.off("change:state", load); model.off("msg:custom", heard); };
+  return () => { clearTimeout(later); clearTimeout(filling); model.off("change:state", load); model.off("msg:custom", heard); };
 }
 
 export default { render };

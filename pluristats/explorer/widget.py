@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 TOP = 10
+UNITS = ("annotator", "prompt")
 _LONGEST = 300
 
 
@@ -135,6 +136,13 @@ class Explorer(anywidget.AnyWidget):
         numbers = (rows.estimate, rows.std_error, rows.low, rows.high, rows.p_value)
         kind = "Least squares" if not fit.result.random else "REML" if fit.reml else "Maximum likelihood"
         told = [line for block in remarks(fit) for line in block.lines]
+        own = {name for r in fit.result.random for name in r.factor.split(":")}
+        left_out = [factor.name for factor in self._factors() if factor.name in UNITS and factor.name not in own]
+        if left_out:
+            told.append(
+                f"No random intercept of {' and '.join(left_out)}: ratings of one {' or '.join(left_out)} are treated "
+                "as independent, so that standard errors of what varies only between them are too small."
+            )
         return {
             "title": _text(fit.formula),
             "line": f"{kind}, {fit.engine} engine, {fit.nobs:,} rows, log-likelihood {fit.loglik:,.2f}",

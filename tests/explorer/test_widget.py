@@ -47,6 +47,7 @@ def test_a_refit_keeps_what_was_before(fit: ps.LmerFit, study: ps.Study) -> None
     fixed = fit.formula.partition(" + (1|")[0]
     fresh = ps.lmer(f"{fixed} + (1|prompt)", study, reml=False)
     np.testing.assert_allclose([r["v"][0] for r in widget.state["rows"]], fresh.fixef, rtol=1e-5)
+    assert any("No random intercept of annotator:" in line for line in widget.state["warnings"])
     assert not widget.state["reml"] and widget.state["structure"] == "(1|prompt)"
 
 
