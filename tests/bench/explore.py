@@ -1,8 +1,8 @@
 """What the explorer takes in the browser, milliseconds: python -m tests.bench.explore RELEASE.
 
 A filter or a sort is timed from the event to the second frame after it, when the first 30 rows and the count stand
-(the others follow in steps); a refit from the choice to the second frame
-after its answer: message, fit, table, message, drawing.
+(the others follow in steps); a refit from the choice to the second frame after its answer: message, fit, table,
+message, drawing.
 """
 
 from __future__ import annotations
