@@ -44,6 +44,7 @@ _EXPORTS = {
     "etable": "pluristats.analysis.etable",
     "evaluate": "pluristats.evaluation",
     "evaluate_selection": "pluristats.select",
+    "explore": "pluristats.explorer",
     "fetch_release": "pluristats.study",
     "fit_ratings": "pluristats.latent.ratings",
     "generate_variants": "pluristats.generate",

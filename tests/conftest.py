@@ -30,7 +30,7 @@ def release_path() -> Path:
 
 
 # Kernels that start side by side can race for ports.
-_KERNELS = ("tests/notebooks/", "tests/report/", "tests/cli/test_reproduce.py")
+_KERNELS = ("tests/notebooks/", "tests/report/", "tests/explorer/test_browser.py", "tests/cli/test_reproduce.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -37,6 +37,7 @@ LAYER = {
     "latent": 3,
     "plot": 4,
     "report": 5,
+    "explorer": 5,
     "cli": 6,
 }
 # Sideways, where a record or the similarity of texts is shared; and downwards, where ARCHITECTURE.md says not.
@@ -44,12 +45,14 @@ ALLOWED = {("formula", "pluristats.engine.result")}
 REFUSED = {("models", "study")}
 HEAVY = {
     "IPython",
+    "anywidget",
     "bertopic",
     "dask",
     "formulaic",
     "glmnet",
     "hdbscan",
     "httpx2",
+    "ipywidgets",
     "matplotlib",
     "nbconvert",
     "numba",

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from pluristats.analysis.rq import product_terms, prompt_terms, require
+from pluristats.display.explored import Explored
 from pluristats.display.shown import Displayed, Shown
 from pluristats.engine import native
 from pluristats.engine.result import Problem
@@ -36,7 +37,7 @@ DIFFERENT_ROWS = (
 
 
 @dataclass(frozen=True)
-class Ladder(Displayed):
+class Ladder(Displayed, Explored):
     """A ladder of models.
 
     Parameters

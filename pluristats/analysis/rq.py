@@ -9,6 +9,7 @@ import pandas as pd
 
 from pluristats.analysis.crossval import CrossValidatedR2, cross_validated_r2
 from pluristats.analysis.disagreement import variance_shares
+from pluristats.display.explored import Explored
 from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import PluristatsWarning, Problem, StudyError
 from pluristats.formula import Design, RandomTerm, grouping_factor
@@ -21,7 +22,7 @@ from pluristats.study import Study
 
 
 @dataclass(frozen=True)
-class Question(Displayed):
+class Question(Displayed, Explored):
     """One research question's answer.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.explored import Explored
 from pluristats.display.shown import Displayed, Shown
 from pluristats.engine import native
 from pluristats.engine.result import Problem
@@ -34,7 +35,7 @@ CAVEAT = (
 
 
 @dataclass(frozen=True)
-class LassoSelection(Displayed):
+class LassoSelection(Displayed, Explored):
     """Outcome of :func:`lasso_select`.
 
     Parameters

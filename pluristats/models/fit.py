@@ -12,6 +12,7 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
+from pluristats.display.explored import Explored
 from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.models import predict, tables
@@ -27,7 +28,7 @@ from pluristats.models.simulate import Levels, simulate
 
 
 @dataclass(frozen=True, eq=False)
-class LmerFit(Estimates, Displayed):
+class LmerFit(Estimates, Displayed, Explored):
     """A fitted linear mixed model: what :class:`pluristats.models.estimates.Estimates` holds, as tables and more.
 
     Its tables are copies.

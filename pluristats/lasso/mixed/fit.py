@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from pluristats.display.explored import Explored
 from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 from pluristats.errors import ConvergenceWarning, FitError, PluristatsWarning, SelectionWarning
@@ -37,7 +38,7 @@ _KKT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class LassoLmer(Displayed):
+class LassoLmer(Displayed, Explored):
     """Outcome of :func:`lasso_lmer`.
 
     Parameters

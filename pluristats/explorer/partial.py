@@ -1,0 +1,126 @@
+"""Predicted ratings over one feature's range at values of one trait: what an interaction of a model says."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from scipy import stats
+
+from pluristats.engine.result import Array
+from pluristats.errors import PluristatsWarning, UnsupportedError
+from pluristats.formula import Design
+from pluristats.models import LmerFit
+from pluristats.models.tables import degrees_of_freedom
+
+POINTS = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """Predicted population means with their intervals.
+
+    Parameters
+    ----------
+    moderator, feature
+        Columns: one line a value of the first, over the range of the second.
+    x
+        Values of the feature, shape (m,).
+    values
+        Values of the moderator, shape (k,).
+    estimate, low, high
+        Shape (k, m).
+    """
+
+    moderator: str
+    feature: str
+    x: Array = field(repr=False)
+    values: Array = field(repr=False)
+    estimate: Array = field(repr=False)
+    low: Array = field(repr=False)
+    high: Array = field(repr=False)
+
+
+def interactions(fit: LmerFit) -> tuple[tuple[str, str], ...]:
+    """Products of two columns among the terms of a fit, as (moderator, feature), in the model's order."""
+    kept = set(fit.terms)
+    return tuple(
+        (term.factors[0], term.factors[1])
+        for term in fit.design.terms
+        if len(term.factors) == 2 and all(term.lookup) and term.name in kept
+    )
+
+
+def partial_effect(
+    fit: LmerFit, moderator: str, feature: str, frame: pd.DataFrame | None = None, conf_level: float = 0.95
+) -> Partial:
+    """Predict the population mean x'β̂ on a grid of two variables, all others at their means.
+
+    Formula: interval x'β̂ ± t √(x'Vx), V the covariance of β̂, t Student's with Satterthwaite's degrees of freedom (n - p
+    for least squares). x is built by the model's own formula, so that every product with either variable follows it.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    moderator, feature
+        Numeric columns. The moderator takes its observed values where they are at most 5, else its quantiles 0.1, 0.5
+        and 0.9; the feature 25 values over its observed range.
+    frame
+        The rows that were fitted; without it the columns must all be main effects of the model, too.
+    conf_level
+        Coverage.
+
+    Raises
+    ------
+    UnsupportedError
+        A column that the formula needs is not known, or is not numeric; the fit has an offset.
+    """
+    if fit.problem.offset is not None:
+        raise UnsupportedError("A partial effect is drawn for fits without an offset.")
+    if not isinstance(fit.design, Design):
+        raise UnsupportedError("A fit of rows read in chunks has no partial effects here; fit a DataFrame.")
+    data = _columns(fit, frame)
+    for name in (moderator, feature):
+        if name not in data.columns:
+            raise UnsupportedError(f"Column {name!r} is not among those of the model; give the study that was fitted.")
+    x = np.linspace(data[feature].min(), data[feature].max(), POINTS)
+    values = data[moderator].unique()
+    values = np.sort(values) if len(values) <= 5 else np.unique(np.quantile(data[moderator], (0.1, 0.5, 0.9)))
+    grid = pd.DataFrame(np.tile(data.mean().to_numpy(), (len(values) * POINTS, 1)), columns=data.columns)
+    grid[moderator], grid[feature] = np.repeat(values, POINTS), np.tile(x, len(values))
+    rows = fit.design.fixed_for(grid)[:, fit.result.kept]
+    if fit.result.random:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PluristatsWarning)  # the table's remarks say it
+            df = degrees_of_freedom(fit, None, rows)
+    else:
+        df = np.full(len(rows), float(fit.nobs - len(fit.terms)))
+    mean = rows @ fit.result.beta
+    half = stats.t.ppf(0.5 + conf_level / 2, df) * np.sqrt(np.einsum("ij,jk,ik->i", rows, fit.result.vcov, rows))
+    shape = (len(values), POINTS)
+    return Partial(moderator, feature, x, values, *(v.reshape(shape) for v in (mean, mean - half, mean + half)))
+
+
+def _columns(fit: LmerFit, frame: pd.DataFrame | None) -> pd.DataFrame:
+    """What the fixed part reads, in the rows used."""
+    if frame is not None:
+        data = frame.loc[fit.index, fit.design.fixed_inputs(frame)]
+    else:
+        x = {name: fit.problem.x[:, j] for j, name in enumerate(fit.design.x_names)}
+        needed = dict.fromkeys(name for term in fit.design.terms for name in term.factors)
+        absent = [name for name in needed if name not in x]
+        if absent:
+            raise UnsupportedError(
+                f"Column {absent[0]!r} is no main effect of the model; give the study that was fitted."
+            )
+        data = pd.DataFrame({name: x[name] for name in needed})
+    other = [name for name in data.columns if not is_numeric_dtype(data[name])]
+    if other:
+        raise UnsupportedError(
+            f"Column {other[0]!r} is a category, which has no mean; partial effects are numeric only."
+        )
+    return data.astype(float)
