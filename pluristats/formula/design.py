@@ -285,13 +285,26 @@ def _label(level: Any) -> str:
 
 
 def _factorise(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
-    """Codes and labels of the levels that occur, in sorted (or categorical) order."""
+    """Codes and labels of the levels that occur, in sorted (or categorical) order.
+
+    Raises
+    ------
+    FormulaError
+        A label has half a surrogate pair, which is no text: to pandas all such labels are one.
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = column.cat.codes.to_numpy().astype(np.intp)
-        present, codes = np.unique(codes, return_inverse=True)
-        return codes.astype(np.intp), list(column.cat.categories[present])
-    codes, labels = pd.factorize(column, sort=True)
-    return codes.astype(np.intp), list(labels)
+        present, codes = np.unique(column.cat.codes.to_numpy().astype(np.intp), return_inverse=True)
+        labels = list(column.cat.categories[present])
+    else:
+        codes, found = pd.factorize(column, sort=True)
+        labels = list(found)
+    for label in labels:
+        if isinstance(label, str) and any("\ud800" <= character <= "\udfff" for character in label):
+            raise FormulaError(
+                f"Column {column.name!r} has the label {label!r}, which holds half a surrogate pair and is no text; "
+                "write the column's labels anew."
+            )
+    return codes.astype(np.intp), labels
 
 
 def used_columns(

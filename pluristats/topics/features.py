@@ -177,14 +177,14 @@ def _probabilities(column: pd.Series) -> Array:
 
 def _topics(texts: pd.Series, topic_of_text: Mapping[str, int], n_topics: int) -> Ints:
     """Topic of each item's text, each distinct text looked up once."""
-    import pandas as pd
-
-    codes, distinct = pd.factorize(texts)
-    if (codes < 0).any():
-        row = int(np.flatnonzero(codes < 0)[0])
-        raise TopicError(f"row {row + 1} of the table of items has no text; leave it out.")
-    found = np.empty(len(distinct), dtype=np.int64)
-    for i, text in enumerate(distinct):
+    missing = np.flatnonzero(texts.isna())
+    if len(missing):
+        raise TopicError(f"row {missing[0] + 1} of the table of items has no text; leave it out.")
+    # By Python's hash: to that of pandas all texts with half a surrogate pair are one.
+    place: dict[str, int] = {}
+    codes = [place.setdefault(text, len(place)) for text in texts.tolist()]
+    found = np.empty(len(place), dtype=np.int64)
+    for i, text in enumerate(place):
         topic = topic_of_text.get(text)
         if topic is None:
             raise TopicError(f"text {shown(text)} has no topic; assign topics to all texts of the table first.")

@@ -335,3 +335,11 @@ def test_other_rows_that_do_not_fit_are_refused(
     new = FRAME.drop(columns=name) if value is None else FRAME.assign(**{name: value})
     with pytest.raises(error, match=message):
         made.fixed_for(new.iloc[:3])
+
+
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_labels_that_are_no_text_are_refused_because_pandas_takes_them_for_one(dtype: object) -> None:
+    labels = pd.Series([f"{k % 3}\ud800" for k in range(12)], dtype=object).astype(dtype)
+    frame = pd.DataFrame({"y": np.arange(12.0), "g": labels})
+    with pytest.raises(FormulaError, match=r"Column 'g' has the label '0\\ud800', which holds half a surrogate pair"):
+        build_design("y ~ 1 + (1 | g)", frame)

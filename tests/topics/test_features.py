@@ -169,3 +169,14 @@ def test_what_cannot_be_used_is_refused(
         topic_features(table([row]), topics, **settings)  # type: ignore[list-item, arg-type]
     with pytest.raises(TopicError, match="no column 'opposes'"):
         topic_features(table([]).drop(columns="opposes"), {})
+
+
+def test_texts_with_half_a_surrogate_pair_are_told_apart() -> None:
+    frame = table([("p", "a", 0.9, 0.75, 0.0), ("p", "b", 0.8, 0.25, 0.0)])
+    frame["text"] = pd.Series(["a\ud800", "b\ud800"], dtype=object)
+    found = topic_features(frame, {"a\ud800": 0, "b\ud800": 1}, n_topics=2)
+    whole = topic_features(
+        table([("p", "a", 0.9, 0.75, 0.0), ("p", "b", 0.8, 0.25, 0.0)]), {"a": 0, "b": 1}, n_topics=2
+    )
+    pd.testing.assert_frame_equal(found, whole)
+    assert (found.drop(columns="prompt").to_numpy() > 0).sum() == 2
