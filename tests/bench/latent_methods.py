@@ -24,19 +24,19 @@ from pluristats.latent import baselines
 from pluristats.latent.baselines import Inferred
 from pluristats.latent.estimator import Estimator, Latents, Settings, infer, load, save, train
 from pluristats.latent.metrics import balanced_accuracy, coverage, mean_rmse
+from pluristats.latent.ratings import infer_ratings
 from pluristats.latent.record import Array, Model, Simulated
-from pluristats.latent.simulators import MODELS
+from pluristats.latent.registry import MODELS
 from pluristats.latent.simulators.glm_hmm import WEIGHT_MEANS
 
-EPOCHS = {"rl4": 20, "meta-rl": 40, "hrl": 20, "weber": 30, "glm-hmm": 24}
-"""Of the published number of agents, drawn anew for each; one thread, other settings the defaults, seed 1."""
+RATINGS = ("rating-drift", "rating-sequential", "rating-lapse")
+EPOCHS = {"rl4": 14, "meta-rl": 40, "hrl": 20, "weber": 20, "glm-hmm": 24} | dict.fromkeys(RATINGS, 20)
+"""Of the published number of agents (9,000 of 150 trials for models of ratings), drawn anew for each; one thread, seed 1,
+other settings the defaults."""
 TEST_SEED = 12345
 Z90 = 1.6448536269514722
-REFERENCE = {name: "particle filter, fitted" for name in ("hrl", "weber")} | {
-    "rl4": "MAP",
-    "meta-rl": "MAP",
-    "glm-hmm": "EM (MAP)",
-}
+REFERENCE = {"rl4": "MAP", "meta-rl": "MAP", "glm-hmm": "EM (MAP)"}
+REFERENCE |= dict.fromkeys(("hrl", "weber"), "particle filter, fitted") | dict.fromkeys(RATINGS, "fitted likelihood")
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,20 @@ def by_particles(model: Model, agents: Simulated, known: bool, jobs: int) -> Ite
         yield timed("published filter, true parameters", agents, published)
 
 
+def by_ratings(model: Model, agents: Simulated, known: bool, jobs: int) -> Iterator[Score]:
+    """Models of ratings: exact filters, parameters integrated over as `infer_ratings` does, or the true ones."""
+    yield timed("fitted likelihood", agents, lambda: infer_ratings(model, agents.trials))
+    if known:
+        yield timed("true parameters", agents, lambda: infer_ratings(model, agents.trials, agents.parameters))
+
+
 METHODS = {
     "rl4": by_likelihood,
     "meta-rl": by_likelihood,
     "glm-hmm": by_states,
     "hrl": by_particles,
     "weber": by_particles,
-}
+} | dict.fromkeys(RATINGS, by_ratings)
 
 
 def timed(method: str, agents: Simulated, does: Callable[[], Latents | Inferred]) -> Score:
