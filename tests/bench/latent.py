@@ -72,7 +72,7 @@ def inference(units: int, threads: int, clock: Callable[[], float]) -> float:
     seconds = []
     for _ in range(3):
         begun = clock()
-        infer(estimator, agents, device="cpu")
+        infer(estimator, agents, device="cpu", threads=threads)
         seconds.append(clock() - begun)
     return 1024 / min(seconds)
 

@@ -31,8 +31,7 @@ from pluristats.latent.simulators.glm_hmm import WEIGHT_MEANS
 
 RATINGS = ("rating-drift", "rating-sequential", "rating-lapse")
 EPOCHS = {"rl4": 14, "meta-rl": 40, "hrl": 20, "weber": 20, "glm-hmm": 24} | dict.fromkeys(RATINGS, 20)
-"""Of the published number of agents (9,000 of 150 trials for models of ratings), drawn anew for each; one thread, seed 1,
-other settings the defaults."""
+"""Of the published number of agents (of ratings: 9,000 of 150 trials), drawn anew for each; one thread, seed 1."""
 TEST_SEED = 12345
 Z90 = 1.6448536269514722
 REFERENCE = {"rl4": "MAP", "meta-rl": "MAP", "glm-hmm": "EM (MAP)"}

@@ -25,6 +25,7 @@ def infer(
     simulated: bool = False,
     device: str | None = None,
     batch: int = 512,
+    threads: int = 1,
 ) -> Latents:
     """Latents of agents.
 
@@ -40,6 +41,9 @@ def infer(
         As torch names it; by default a GPU where torch has one, else the CPU.
     batch
         Agents at once. Another number, or other agents beside one, changes its numbers by no more than 32-bit rounding.
+    threads
+        Of torch, on a CPU. Steps of a few hundred agents are small, and threads that share a core with other work wait
+        for each other far longer than they compute.
 
     Raises
     ------
@@ -54,9 +58,9 @@ def infer(
     seen = behaviour.sequences if isinstance(behaviour, Simulated) else behaviour
     _check(estimator, seen)
     where = net.device_of(device)
-    with net.seeded(0, None):
+    with net.seeded(0, threads if where.type == "cpu" else None):
         network = net.loaded(estimator.weights, estimator.sizes, where)
-    mean, log_variance, logits = outputs(network, estimator, seen, where, batch)
+        mean, log_variance, logits = outputs(network, estimator, seen, where, batch)
     scaling, calibration = estimator.scaling, estimator.calibration
     there = seen.mask[:, :, None]
     sd = np.exp(0.5 * log_variance.astype(np.float64)) * calibration.scale * scaling.target_sd
