@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import os
 import re
@@ -15,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pluristats.display.frames import Format, csv_text, html_table
 from pluristats.display.text import escape, printable
+from pluristats.report import drawing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["note", "result", "warning", "limitation"]
 KINDS: dict[str, str] = {"note": "Note", "result": "Result", "warning": "Warning", "limitation": "Limitation"}
-
-DPI = 144
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -133,12 +130,13 @@ class Artifacts:
         if not alt.strip():
             raise ValueError(f"figure {name!r} has no alternative text; say in alt= what it shows")
         self._claim(name, caption)
-        images = _draw(getattr(fig, "figure", fig), name)
+        images = drawing.draw(getattr(fig, "figure", fig), name)
         files = {ending: self._write(f"figures/{name}.{ending}", image) for ending, image in images.items()}
         files["csv"] = self._write(f"figures/{name}.csv", _utf8(csv_text(data)))
         numbers = html_table(data, f"Numbers of the figure: {caption}", formats, max_rows)
+        width = drawing.css_width(images["png"])
         shown = (
-            f'<figure><img src="{_data_uri(images)}" width="{_css_width(images["png"])}" alt="{escape(alt)}">'
+            f'<figure><img src="{drawing.inline(images)}" width="{width}" alt="{escape(alt)}">'
             f"<figcaption>{escape(caption)} {_foot(files, regenerates)}</figcaption>"
             f'<details><summary>Numbers of this figure</summary><div class="table">{numbers}</div></details></figure>'
         )
@@ -215,34 +213,6 @@ def _foot(files: Mapping[str, str], regenerates: str | None) -> str:
     links = [f'<a href="{escape(path)}">{ending.upper()}</a>' for ending, path in files.items() if path]
     made = [f"made by <code>{escape(regenerates)}</code>"] if regenerates else []
     return f'<span class="files">{" · ".join(links + made)}</span>' if links or made else ""
-
-
-def _draw(figure: Any, name: str) -> dict[str, bytes]:
-    """SVG and PNG of a figure, byte for byte the same for the same drawing."""
-    import matplotlib as mpl
-
-    images = {}
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=DPI, bbox_inches="tight", facecolor="white", metadata=metadata)
-            images[ending] = buffer.getvalue()
-    # Otherwise Jupyter's inline backend shows it a second time, without alternative text.
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close(figure)
-    return images
-
-
-def _data_uri(images: Mapping[str, bytes]) -> str:
-    """Inline the smaller of the drawings."""
-    ending = min(images, key=lambda key: len(images[key]))
-    mime = {"svg": "image/svg+xml", "png": "image/png"}[ending]
-    return f"data:{mime};base64,{base64.b64encode(images[ending]).decode()}"
-
-
-def _css_width(png: bytes) -> int:
-    """Width at which a drawing has the size that it was drawn for, at the web's 96 pixels an inch."""
-    return round(int.from_bytes(png[16:20], "big") * 96 / DPI)
 
 
 def _utf8(text: str) -> bytes:

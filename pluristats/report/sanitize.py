@@ -83,7 +83,7 @@ class _Cleaner(HTMLParser):
         kept = self._attributes(tag, given)
         if tag == "img" and "src" not in kept:
             return
-        text = "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items())
+        text = "".join(f' {name}="{_attribute(value)}"' for name, value in kept.items())
         self.parts.append(f"<{tag}{text}>")
         if tag not in _VOID:
             self.open.append(tag)
@@ -135,3 +135,8 @@ class _Cleaner(HTMLParser):
         if ":" in href or href.startswith(("/", "\\")) or not href:
             return ""
         return self.base + href
+
+
+def _attribute(value: str) -> str:
+    """Text for an attribute in double quotes; apostrophes, of which a drawing has thousands, may stay."""
+    return html.escape(value, quote=False).replace('"', "&quot;")
