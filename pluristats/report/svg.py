@@ -68,7 +68,7 @@ def data_uri(svg: bytes) -> str:
 
 def _names(root: ElementTree.Element) -> dict[str, str]:
     """Short names of what other elements refer to, by their long ones."""
-    referred = set()
+    referred: set[str] = set()
     for element in root.iter():
         for key, value in element.attrib.items():
             referred.update([value[1:]] if key == _HREF and value[:1] == "#" else _REFERENCE.findall(value))
