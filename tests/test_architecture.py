@@ -65,6 +65,7 @@ HEAVY = {
     "torch",
     "transformers",
     "umap",
+    "weasyprint",
 }
 
 
