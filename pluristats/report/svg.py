@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from itertools import count, groupby
@@ -12,6 +14,7 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{_XLINK}}}href"
 _LENGTHS = ("x", "y", "width", "height", "x1", "x2", "y1", "y2")
 
+_PNG = "data:image/png;base64,"
 _GROUP = f"{{{_SVG}}}g"
 
 _FRACTION = re.compile(r"-?\d*\.\d+(?![\de])")
@@ -66,6 +69,23 @@ def data_uri(svg: bytes) -> str:
     return "data:image/svg+xml," + quote(text, safe=_PLAIN)
 
 
+def paletted(png: bytes) -> bytes:
+    """PNG of the same pixels with a byte for each, where there are at most 256 colours (and transparencies) of them."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.ascontiguousarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    colours, index = np.unique(pixels.view("<u4"), return_inverse=True)
+    if colours.size > 256:
+        return png
+    of = colours.astype("<u4").view(np.uint8).reshape(-1, 4)
+    image = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8), mode="P")
+    image.putpalette(of[:, :3].tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True, transparency=of[:, 3].tobytes())
+    return min(buffer.getvalue(), png, key=len)
+
+
 def _names(root: ElementTree.Element) -> dict[str, str]:
     """Short names of what other elements refer to, by their long ones."""
     referred: set[str] = set()
@@ -95,6 +115,8 @@ def _shorten(element: ElementTree.Element, names: dict[str, str]) -> None:
             given[key] = names[value]
         elif key == _HREF and value[:1] == "#":
             given[key] = "#" + names[value[1:]]
+        elif key == _HREF and value.startswith(_PNG):
+            given[key] = _PNG + base64.b64encode(paletted(base64.b64decode(value.removeprefix(_PNG)))).decode()
         elif key == "d":
             given[key] = re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(_rounded(value).split()))
         elif key in _LENGTHS:

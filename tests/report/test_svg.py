@@ -79,6 +79,17 @@ def test_an_address_needs_no_escaping_in_an_attribute(images: dict[str, bytes]) 
     assert ElementTree.fromstring(unquote(quoted.partition(",")[2]))[0].attrib == {"id": "it's"}
 
 
+@pytest.mark.parametrize("colours", [1, 256, 257])
+def test_images_of_few_colours_keep_every_pixel_in_a_byte_each(colours: int) -> None:
+    made = np.random.default_rng(colours).integers(0, 256, size=(colours, 4), dtype=np.uint8)
+    pixels = made[np.arange(40_000).reshape(200, 200) % colours]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, mode="RGBA").save(buffer, format="PNG")
+    short = svg.paletted(buffer.getvalue())
+    assert (short != buffer.getvalue()) == (colours <= 256)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(short)).convert("RGBA")), pixels)
+
+
 def test_groups_with_an_opacity_of_their_own_are_not_merged() -> None:
     text = b"""<svg xmlns="http://www.w3.org/2000/svg"><g style="opacity: 0.5"><path d="M 0 0"/></g>
     <g style="opacity: 0.5"><path d="M 0 0"/></g><path style="opacity: 0.5" d="M 0 0"/>
