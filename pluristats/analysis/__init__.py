@@ -1,8 +1,10 @@
 """The paper's questions: rq (RQ1-RQ3), ladder (RQ4), ledger (published against ours), crossval, disagreement.
 
-sensitivity: whether RQ1-RQ3 hold with other likelihoods. multiverse: the ladder under other analytic choices.
+composition: who rated what. sensitivity: whether RQ1-RQ3 hold with other likelihoods. multiverse: the ladder under
+other analytic choices.
 """
 
+from pluristats.analysis.composition import annotator_composition, prompt_composition
 from pluristats.analysis.crossval import CrossValidatedR2, cross_validated_r2
 from pluristats.analysis.ladder import Ladder, bic_ladder, ladder_versions
 from pluristats.analysis.ledger import Ledger, reproduction_ledger
@@ -15,10 +17,12 @@ __all__ = [
     "Ledger",
     "Question",
     "Sensitivity",
+    "annotator_composition",
     "bic_ladder",
     "cross_validated_r2",
     "ladder_versions",
     "likelihood_sensitivity",
+    "prompt_composition",
     "reproduction_ledger",
     "rq1",
     "rq2",

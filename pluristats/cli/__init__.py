@@ -18,6 +18,7 @@ from pluristats.cli.latent import latent_app
 from pluristats.cli.llm import llm_app
 from pluristats.cli.moderate import moderate
 from pluristats.cli.multiverse import multiverse
+from pluristats.cli.report import report
 from pluristats.cli.reproduce import reproduce
 from pluristats.cli.select import select
 from pluristats.errors import PluristatsError
@@ -42,6 +43,7 @@ app.command()(ladder)
 app.command()(ledger)
 app.command()(moderate)
 app.command()(multiverse)
+app.command()(report)
 app.command()(select)
 
 

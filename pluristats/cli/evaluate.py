@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pluristats.cli import asking
+from pluristats.display.frames import csv_text
 from pluristats.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def evaluate(
             found = other if found is None else found.joined(other)
     assert found is not None, "_names gives at least one"
     if predictions is not None:
-        found.predictions().to_csv(predictions, index=False)
+        predictions.write_text(csv_text(found.predictions()), encoding="utf-8", newline="")
     _tell(found, told, as_json)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pluristats.cli import asking
+from pluristats.display.frames import csv_text
 from pluristats.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def moderate(
         made = _made(called, ask.asker() if ask else None, seed, trees, profile)
         found = judge(table, score or [], methods=made, label=label, **common)
     if predictions is not None:
-        found.predictions().to_csv(predictions, index=False)
+        predictions.write_text(csv_text(found.predictions()), encoding="utf-8", newline="")
     _tell(found, told, as_json)
 
 

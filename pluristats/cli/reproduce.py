@@ -32,10 +32,13 @@ def reproduce(
             "-p", "--parameter", help="A stage's setting; STAGE.NAME=VALUE for one stage only.", metavar="NAME=VALUE"
         ),
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too (pip install 'pluristats[pdf]').")] = False,
 ) -> None:
     """Run the notebooks on a study and write one HTML report; the last line says where it is."""
     from pluristats import report
 
+    if pdf:
+        report.need_weasyprint()
     record = report.reproduce(
         data,
         seed=seed,
@@ -47,6 +50,8 @@ def reproduce(
     )
     for stage in record.stages:
         print(f"{stage.name}: {'reused' if stage.reused else f'{stage.seconds:.1f} s'}")
+    if pdf:
+        print(report.write_pdf(record.folder))
     print(record.report)
 
 

@@ -15,6 +15,9 @@ from pluristats.display.text import escape, printable
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST = 2000
+"""Characters of a cell that a page shows; the CSV has them all."""
+
 Format = str | Callable[[Any], str]
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
@@ -78,7 +81,8 @@ def html_table(
 
     Integers get thousands separators. In a column of other numbers all have the same decimals, as many as give the
     median magnitude three significant digits, at most 4; a number that this would show as zero is written like
-    2.2e-15. Missing is an en dash, yes/no stand for true/false. The first column, when it is text, heads its rows.
+    2.2e-15. Missing is an en dash, yes/no stand for true/false. The first column, when it is text, heads its rows. A
+    text of more than 2,000 characters is cut, which it says.
 
     Parameters
     ----------
@@ -112,7 +116,8 @@ def html_table(
         parts.append("<tr>")
         for i, (text, num) in enumerate(zip(row, numeric, strict=True)):
             heads = i == 0 and not num and len(numeric) > 1
-            parts.append(f'<th scope="row">{escape(text)}</th>' if heads else f"<td{_num(num)}>{escape(text)}</td>")
+            cell = escape(_cut(text))
+            parts.append(f'<th scope="row">{cell}</th>' if heads else f"<td{_num(num)}>{cell}</td>")
         parts.append("</tr>")
     if len(flat) == 0:
         parts.append(f'<tr><td colspan="{max(1, len(numeric))}">no rows</td></tr>')
@@ -121,6 +126,10 @@ def html_table(
         parts.append(f'<tr><td colspan="{len(numeric)}">{note}</td></tr>')
     parts.append("</tbody></table>")
     return "".join(parts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters; the file has them all)"
 
 
 def shown_columns(

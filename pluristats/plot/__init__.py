@@ -15,6 +15,7 @@ from pluristats.plot.bylevel import (
 )
 from pluristats.plot.checks import describe_residuals, residuals
 from pluristats.plot.coefficients import describe_forest, forest
+from pluristats.plot.composition import composition, describe_composition
 from pluristats.plot.errors import (
     calibration,
     describe_calibration,
@@ -53,8 +54,10 @@ __all__ = [
     "MARKERS",
     "PALETTE",
     "calibration",
+    "composition",
     "contributions",
     "describe_calibration",
+    "describe_composition",
     "describe_contributions",
     "describe_disagreement",
     "describe_error_by_disagreement",

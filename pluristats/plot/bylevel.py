@@ -113,7 +113,7 @@ def rating_distributions(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ----------
     table
         One row a level and bin, as ``rating_histogram``: ``harm_level``, ``low``, ``high``, ``share`` of the level's
-        ratings.
+        ratings. The bins of a level adjoin.
     ax
         Where to draw; a new figure when absent.
     """
@@ -124,11 +124,11 @@ def rating_distributions(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         ax = new_axes(7.2, 1.4 + 0.42 * len(harm)) if ax is None else ax
         highest = max(float(table["share"].max()), 1e-12)
         for row, level in enumerate(harm):
-            part = table[table["harm_level"] == level]
+            part = table[table["harm_level"] == level].sort_values("low")
             height = np.sqrt(part["share"] / highest) * _ROW
-            ax.bar(
-                part["low"], height, width=part["high"] - part["low"], bottom=row, align="edge", color=BLUE, linewidth=0
-            )
+            edges = np.append(part["low"], part["high"].iloc[-1])
+            # One outline a level: a page would carry every bar of its own as a path.
+            ax.stairs(row + height, edges, baseline=row, fill=True, color=BLUE, linewidth=0)
             ax.axhline(row, color=GREY, linewidth=0.6)
             bottom, top = _end_shares(part, least, most)
             margin = 0.01 * (most - least)

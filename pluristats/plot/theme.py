@@ -131,7 +131,7 @@ def safe(text: object) -> str:
 
     ``$`` is escaped; control characters, lone surrogates and characters that reorder text become their escapes.
     """
-    plain = " ".join(str(text).split())
+    plain = " ".join(str(text).split())[: _LONGEST + 1]  # a text of a million characters is cut before it is read
     visible = "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c
         for c in plain

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import os
 import re
@@ -15,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pluristats.display.frames import Format, csv_text, html_table
 from pluristats.display.text import escape, printable
+from pluristats.report import drawing
+from pluristats.report import published as paper
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["note", "result", "warning", "limitation"]
 KINDS: dict[str, str] = {"note": "Note", "result": "Result", "warning": "Warning", "limitation": "Limitation"}
-
-DPI = 144
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -66,6 +64,7 @@ class Artifacts:
         *,
         caption: str,
         regenerates: str | None = None,
+        published: str | None = None,
         formats: Mapping[str, Format] | None = None,
         max_rows: int = 200,
     ) -> None:
@@ -81,19 +80,23 @@ class Artifacts:
             One plain sentence.
         regenerates
             The call that makes this table, for a reader who wants it alone ("ps.bic_ladder(study)").
+        published
+            Key of the paper's figure or table that this is (`pluristats.report.published.ITEMS`); None where the paper
+            has nothing like it, which is then said.
         formats, max_rows
             As in `pluristats.display.frames.html_table`.
 
         Raises
         ------
         ValueError
-            For a bad or repeated name, or an empty caption.
+            For a bad or repeated name, an empty caption, or an unknown ``published``.
         """
+        said = paper.named(published)
         self._claim(name, caption)
         files = {"csv": self._write(f"tables/{name}.csv", _utf8(csv_text(df)))}
         table = html_table(df, caption, formats, max_rows)
-        shown = f'<div class="table">{table}{_foot(files, regenerates)}</div>'
-        self._record("table", name, files, caption=caption, regenerates=regenerates, rows=len(df))
+        shown = f'<div class="table" id="table-{name}">{table}{_foot(files, regenerates, said)}</div>'
+        self._record("table", name, files, caption=caption, regenerates=regenerates, published=published, rows=len(df))
         self._show(shown)
 
     def figure(
@@ -105,6 +108,7 @@ class Artifacts:
         alt: str,
         data: pd.DataFrame,
         regenerates: str | None = None,
+        published: str | None = None,
         formats: Mapping[str, Format] | None = None,
         max_rows: int = 200,
     ) -> None:
@@ -122,27 +126,38 @@ class Artifacts:
             What a person who cannot see the figure should know: kind of chart, axes, what it shows.
         data
             The plotted numbers.
-        regenerates, formats, max_rows
+        regenerates, published, formats, max_rows
             As for `table`.
 
         Raises
         ------
         ValueError
-            For a bad or repeated name, or an empty caption or ``alt``.
+            For a bad or repeated name, an empty caption or ``alt``, or an unknown ``published``.
         """
+        said = paper.named(published)
         if not alt.strip():
             raise ValueError(f"figure {name!r} has no alternative text; say in alt= what it shows")
         self._claim(name, caption)
-        images = _draw(getattr(fig, "figure", fig), name)
+        images = drawing.draw(getattr(fig, "figure", fig), name)
         files = {ending: self._write(f"figures/{name}.{ending}", image) for ending, image in images.items()}
         files["csv"] = self._write(f"figures/{name}.csv", _utf8(csv_text(data)))
         numbers = html_table(data, f"Numbers of the figure: {caption}", formats, max_rows)
+        width = drawing.css_width(images["png"])
         shown = (
-            f'<figure><img src="{_data_uri(images)}" width="{_css_width(images["png"])}" alt="{escape(alt)}">'
-            f"<figcaption>{escape(caption)} {_foot(files, regenerates)}</figcaption>"
+            f'<figure id="figure-{name}"><img src="{drawing.inline(images)}" width="{width}" alt="{escape(alt)}">'
+            f"<figcaption>{escape(caption)} {_foot(files, regenerates, said)}</figcaption>"
             f'<details><summary>Numbers of this figure</summary><div class="table">{numbers}</div></details></figure>'
         )
-        self._record("figure", name, files, caption=caption, alt=alt, regenerates=regenerates, rows=len(data))
+        self._record(
+            "figure",
+            name,
+            files,
+            caption=caption,
+            alt=alt,
+            regenerates=regenerates,
+            published=published,
+            rows=len(data),
+        )
         self._show(shown)
 
     def note(self, kind: Kind, text: str) -> None:
@@ -211,38 +226,10 @@ def note_html(kind: str, title: str, text: str) -> str:
     return f'<aside class="note {escape(kind)}"><p class="kind">{escape(title)}</p>{paragraphs}</aside>'
 
 
-def _foot(files: Mapping[str, str], regenerates: str | None) -> str:
+def _foot(files: Mapping[str, str], regenerates: str | None, said: str) -> str:
     links = [f'<a href="{escape(path)}">{ending.upper()}</a>' for ending, path in files.items() if path]
     made = [f"made by <code>{escape(regenerates)}</code>"] if regenerates else []
-    return f'<span class="files">{" · ".join(links + made)}</span>' if links or made else ""
-
-
-def _draw(figure: Any, name: str) -> dict[str, bytes]:
-    """SVG and PNG of a figure, byte for byte the same for the same drawing."""
-    import matplotlib as mpl
-
-    images = {}
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, dpi=DPI, bbox_inches="tight", facecolor="white", metadata=metadata)
-            images[ending] = buffer.getvalue()
-    # Otherwise Jupyter's inline backend shows it a second time, without alternative text.
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close(figure)
-    return images
-
-
-def _data_uri(images: Mapping[str, bytes]) -> str:
-    """Inline the smaller of the drawings."""
-    ending = min(images, key=lambda key: len(images[key]))
-    mime = {"svg": "image/svg+xml", "png": "image/png"}[ending]
-    return f"data:{mime};base64,{base64.b64encode(images[ending]).decode()}"
-
-
-def _css_width(png: bytes) -> int:
-    """Width at which a drawing has the size that it was drawn for, at the web's 96 pixels an inch."""
-    return round(int.from_bytes(png[16:20], "big") * 96 / DPI)
+    return f'<span class="files">{" · ".join([*links, *made, escape(said)])}</span>'
 
 
 def _utf8(text: str) -> bytes:

@@ -100,7 +100,9 @@ def _markdown(source: str, name: str, base: str, headings: list[Heading]) -> str
 
 
 def _folded(source: str) -> str:
-    return f'<details class="code"><summary>Code</summary><pre><code>{escape(source)}</code></pre></details>'
+    return (
+        f'<details class="code"><summary>Code</summary><pre tabindex="0"><code>{escape(source)}</code></pre></details>'
+    )
 
 
 def _merged(outputs: list[Any]) -> list[dict[str, Any]]:
@@ -122,7 +124,9 @@ def _output(output: dict[str, Any], base: str, prefix: str) -> str:
         return note_html("warning", output["ename"], output["evalue"])
     data = output["data"]
     if "text/html" in data:
-        return f'<div class="output">{sanitize(data["text/html"], base=base, prefix=prefix)}</div>'
+        safe = sanitize(data["text/html"], base=base, prefix=prefix)
+        keys = "" if 'tabindex="0"' in safe else ' tabindex="0"'
+        return f'<div class="output"{keys}>{safe}</div>'
     for mime in ("image/png", "image/jpeg"):
         if mime in data:
             source = f"data:{mime};base64,{''.join(data[mime].split())}"
@@ -134,7 +138,7 @@ def _output(output: dict[str, Any], base: str, prefix: str) -> str:
 
 
 def _pre(text: str) -> str:
-    return f'<pre class="text">{escape(text.rstrip())}</pre>' if text.strip() else ""
+    return f'<pre class="text" tabindex="0">{escape(text.rstrip())}</pre>' if text.strip() else ""
 
 
 def plain(text: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pluristats.display.text import printable
-from pluristats.report import identity, runfolder
+from pluristats.report import published, runfolder, where
 from pluristats.report.cells import section
 from pluristats.report.runner import StageRun, read_notebook
 from pluristats.report.source import Source
@@ -24,7 +24,7 @@ def write_report(
     """Render ``report.html`` of a run from its finished stages and put it in place of the previous one.
 
     Nothing in the file is loaded from elsewhere, and its content security policy forbids scripts and requests even if
-    an escape were forgotten.
+    an escape were forgotten. Versions and code are those that the stages ran with, as their records say.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ def write_report(
     for stage in stages:
         notebook = read_notebook(runfolder.stage_folder(run, stage.name) / "notebook.ipynb")
         sections.append(section(notebook, stage.name, stage.title, f"stages/{stage.name}/"))
+    parts = [results[stage.name].record.parts for stage in stages]
     path = run / "report.html"
     _write(
         path,
@@ -51,12 +52,26 @@ def write_report(
         source=source,
         started=started,
         sections=sections,
+        paper=where.rows(run, stages) if paper_too(stages) else [],
         provenance=[_provenance(stage, results[stage.name]) for stage in stages],
         seconds=sum(results[stage.name].record.seconds for stage in stages),
-        versions=identity.versions(),
-        code=identity.code_version(),
+        versions=_distinct(_versions(part.get("versions")) for part in parts),
+        code=_distinct(str(part.get("code", "unknown"))[:16] for part in parts),
     )
     return path
+
+
+def paper_too(stages: Sequence[Stage]) -> bool:
+    """Whether any of the stages is one that regenerates something of the paper."""
+    return bool({stage.name for stage in stages} & {item.stage for item in published.ITEMS})
+
+
+def _versions(found: Any) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items()) if isinstance(found, dict) else "unknown"
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def _provenance(stage: Stage, result: StageRun) -> dict[str, Any]:

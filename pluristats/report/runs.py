@@ -133,6 +133,7 @@ def execute(
                     "status": "finished",
                     "checksum": source.checksum,
                     "seed": source.seed,
+                    "embedded": not source.data,
                     "stages": {name: stage.record.identity for name, stage in shown.items()},
                     "versions": identity.versions(),
                 },

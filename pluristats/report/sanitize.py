@@ -30,7 +30,7 @@ def sanitize(source: str, *, base: str = "", prefix: str = "", deepen: int = 0) 
 
     Scripts, styles, frames, event handlers and everything that loads from elsewhere are dropped; other unknown
     elements lose their tags and keep their text. Images stay only when inlined (``data:image/``). Header cells get
-    the ``scope`` they lack.
+    the ``scope`` they lack, and what scrolls sideways can be reached by keys.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class _Cleaner(HTMLParser):
         kept = self._attributes(tag, given)
         if tag == "img" and "src" not in kept:
             return
-        text = "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items())
+        text = "".join(f' {name}="{_attribute(value)}"' for name, value in kept.items())
         self.parts.append(f"<{tag}{text}>")
         if tag not in _VOID:
             self.open.append(tag)
@@ -123,6 +123,8 @@ class _Cleaner(HTMLParser):
             if given.get("width", "").isdecimal():
                 kept["width"] = given["width"]
             kept.setdefault("alt", "Figure without a description")
+        if tag == "pre" or (tag == "div" and given.get("class") == "table"):
+            kept["tabindex"] = "0"  # what may scroll sideways must scroll by keys too
         if tag == "th":
             kept.setdefault("scope", "col" if "thead" in self.open else "row")
         return kept
@@ -135,3 +137,8 @@ class _Cleaner(HTMLParser):
         if ":" in href or href.startswith(("/", "\\")) or not href:
             return ""
         return self.base + href
+
+
+def _attribute(value: str) -> str:
+    """Text for an attribute in double quotes; apostrophes, of which a drawing has thousands, may stay."""
+    return html.escape(value, quote=False).replace('"', "&quot;")

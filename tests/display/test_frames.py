@@ -84,6 +84,13 @@ def test_html_table_says_how_many_rows_it_leaves_out():
     assert cells(html) == ["Long", "x", "0", "1", "2 of 1,234 rows; the file has them all"]
 
 
+def test_html_table_cuts_a_text_that_no_page_could_hold():
+    text = html_table(pd.DataFrame({"a": ["x" * 1_000_000], "n": [1]}), "c")
+    assert f"{'x' * 2000}… (1,000,000 characters; the file has them all)" in text
+    assert len(text) < 3000
+    assert "x" * 2000 + "<" in html_table(pd.DataFrame({"a": ["x" * 2000], "n": [1]}), "c")
+
+
 def test_html_table_without_rows():
     assert cells(html_table(pd.DataFrame({"a": [], "b": []}), "Empty")) == ["Empty", "a", "b", "no rows"]
 

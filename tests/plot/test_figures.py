@@ -132,13 +132,9 @@ def test_rating_distributions_draws_roots_of_shares():
         }
     )
     ax = plot.rating_distributions(table)
-    assert [(bar.get_x(), bar.get_width(), bar.get_y()) for bar in ax.patches] == [
-        (0, 50, 0),
-        (50, 50, 0),
-        (0, 50, 1),
-        (50, 50, 1),
-    ]
-    heights = np.array([bar.get_height() for bar in ax.patches])
+    outlines = [outline.get_data() for outline in ax.patches]
+    assert [(list(o.edges), o.baseline) for o in outlines] == [([0, 50, 100], 0), ([0, 50, 100], 1)]
+    heights = np.concatenate([o.values - o.baseline for o in outlines])
     np.testing.assert_allclose((heights / heights[0]) ** 2 * 0.9, table["share"])
     assert heights.max() < 1  # rows do not overlap
     assert [text.get_text() for text in ax.texts] == ["90 %", "10 %", "50 %", "50 %"]
@@ -322,6 +318,17 @@ def test_residuals_draws_points_group_means_and_quantiles():
     assert "200 residuals" in text
     low, high = np.quantile(sample, [0.025, 0.975])
     assert f"between {low:.2f} and {high:.2f}" in text
+
+
+def test_many_quantiles_are_thinned_to_what_can_be_told_apart():
+    resid = np.random.default_rng(5).normal(size=20_000)
+    _, right = plot.residuals(pd.DataFrame({"fitted": resid, "resid": resid}))
+    theory, sample = right.lines[1].get_xydata().T
+    assert len(theory) < 600
+    everything = np.sort(stats.zscore(resid, ddof=1))
+    np.testing.assert_array_equal(sample[:40], everything[:40])  # every point of the tails, where they lie apart
+    np.testing.assert_array_equal(sample[-40:], everything[-40:])
+    assert np.diff(theory[40:-40]).max() < 0.08 > np.diff(sample[40:-40]).max()  # on axes that are 8 long
 
 
 def test_residuals_that_do_not_vary():

@@ -31,13 +31,19 @@ def marks(ax: plt.Axes) -> list[list[tuple[float, float]]]:
     return [[tuple(map(float, xy)) for xy in c.get_offsets()] for c in ax.collections]
 
 
+def ticks(ax: plt.Axes) -> list[list[tuple[float, float]]]:
+    """Middle of every tick of the broken lines that are the strip's options."""
+    lines = [line.get_xydata().reshape(-1, 3, 2)[:, :2] for line in ax.lines if line.get_linewidth() == 0.6]
+    return [[tuple(map(float, xy)) for xy in line.mean(axis=1).round(9)] for line in lines]
+
+
 def test_the_curve_is_sorted_and_the_strip_names_the_options(table: pd.DataFrame) -> None:
     curve, strip = plot.specification_curve(table, "1")
     same, different = marks(curve)
     assert same == [(1.0, -5.0)] and different == [(0.0, -30.0), (2.0, 10.0)]
     labels = [text.get_text() for text in strip.get_yticklabels()]
     assert labels == ["rows: own", "rows: common", "penalty: bic", "penalty: cv"]
-    assert marks(strip) == [[(0, 0), (2, 0)], [(1, 1)], [(0, 2), (1, 2)], [(2, 3)]]
+    assert ticks(strip) == [[(0, 0), (2, 0)], [(1, 1)], [(0, 2), (1, 2)], [(2, 3)]]
     (published,) = (line for line in curve.lines if line.get_linestyle() == "--")
     assert published.get_ydata()[0] == -25.0
     faces = [c.get_facecolor() for c in curve.collections]

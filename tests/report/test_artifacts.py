@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pluristats.report import Artifacts
+from pluristats.report.drawing import inline
 from tests.markup import Page
 
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'x' \x00 \u2028 \ud800 =cmd|x"
@@ -41,6 +42,7 @@ def test_table_is_shown_and_written_with_its_manifest_entry(tmp_path, frame):
         "files": {"tables/tidy.csv": hashlib.sha256(written).hexdigest()},
         "caption": "Effects",
         "regenerates": "ps.rq1(study).tidy()",
+        "published": None,
         "rows": 2,
     }
     page = Page(art.shown[0])
@@ -61,9 +63,8 @@ def test_figure_writes_svg_png_and_numbers_and_shows_the_smaller(tmp_path, frame
     assert page.faults == []
     (image,) = page.all("img")
     assert image["alt"] == "Line from 3 to 4"
-    sizes = {kind: (tmp_path / f"figures/line.{kind}").stat().st_size for kind in ("svg", "png")}
-    smaller = min(sizes, key=lambda kind: sizes[kind])
-    assert image["src"].startswith({"svg": "data:image/svg+xml;base64,", "png": "data:image/png;base64,"}[smaller])
+    files = {kind: (tmp_path / f"figures/line.{kind}").read_bytes() for kind in ("svg", "png")}
+    assert image["src"] == inline(files)
     assert 250 < int(image["width"]) < 400  # 4 inches at 96 pixels, less the margins cut off
     assert "Numbers of this figure" in page.text
     assert "−2.00" in page.text
@@ -142,3 +143,18 @@ def test_notes_have_known_kinds_and_paragraphs():
         art.note("danger", "x")
     with pytest.raises(ValueError, match="an empty note"):
         art.note("note", " ")
+
+
+def test_each_names_the_published_figure_or_table_that_it_regenerates(tmp_path, frame):
+    art = Artifacts(tmp_path)
+    art.table("ours", frame, caption="c")
+    art.figure("theirs", drawing(), caption="c", alt="a", data=frame, published="disagreement")
+    entries = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
+    assert [entry["published"] for entry in entries] == [None, "disagreement"]
+    assert "nothing published corresponds" in Page(art.shown[0]).text
+    assert "regenerates the paper's figure “Harm against disagreement, one point a prompt”" in Page(art.shown[1]).text
+    assert Page(art.shown[0]).all("div")[0]["id"] == "table-ours"
+    assert Page(art.shown[1]).all("figure")[0]["id"] == "figure-theirs"
+    with pytest.raises(ValueError, match="nothing known as 'rq9'; known are composition-prompts"):
+        art.table("u", frame, caption="c", published="rq9")
+    art.table("u", frame, caption="c")  # a refused name is still free

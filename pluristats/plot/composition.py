@@ -1,0 +1,88 @@
+"""What a sample is made of: one bar a category, variable by variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pluristats.display.labels import display_label
+from pluristats.plot.theme import BLUE, INK, need, new_axes, number, safe, simulated, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+COLUMNS = ("variable", "category", "count", "share")
+
+
+def composition(
+    table: pd.DataFrame, *, what: str = "annotators", labels: Mapping[str, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Share of each category as a bar with its count, under the name of its variable.
+
+    Parameters
+    ----------
+    table
+        One row a variable and category, as `analysis.composition.annotator_composition` gives it. A column
+        ``simulated`` makes the figure say so.
+    what
+        What is counted, for the axis.
+    labels
+        Readable names of variables (``study.labels``).
+    ax
+        Where to draw; a new figure, as tall as the rows need, when absent.
+    """
+    need(table, COLUMNS, "composition")
+    headings = list(dict.fromkeys(table["variable"].astype(str)))
+    texts: list[str] = []
+    with style():
+        ax = new_axes(7.4, 1.0 + 0.22 * (len(table) + len(headings))) if ax is None else ax
+        for variable in headings:
+            texts.append(safe(_name(variable, labels)))
+            part = table[table["variable"].astype(str) == variable]
+            at = range(len(texts), len(texts) + len(part))
+            ax.barh(at, part["share"], color=BLUE, edgecolor=INK, linewidth=0.6, height=0.7)
+            for y, share, n in zip(at, part["share"], part["count"], strict=True):
+                text = f"{n:,} ({100 * share:.0f} %)"
+                ax.annotate(text, (share, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
+            texts += [safe(category) for category in part["category"]]
+        ax.set_yticks(range(len(texts)), texts)
+        bold = [0]
+        for variable in headings[:-1]:
+            bold.append(bold[-1] + 1 + int((table["variable"].astype(str) == variable).sum()))
+        for row in bold:
+            ax.get_yticklabels()[row].set_fontweight("bold")
+        ax.set_ylim(len(texts) - 0.4, -0.6)
+        ax.set_xlim(0, 1.3 * float(table["share"].max()))
+        ax.grid(visible=False, axis="y")
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(f"share of {safe(what)}")
+        if simulated(table):
+            ax.set_title("SIMULATED data")
+    return ax
+
+
+def describe_composition(
+    table: pd.DataFrame, *, what: str = "annotators", labels: Mapping[str, str] | None = None
+) -> str:
+    """Alternative text of :func:`composition`, from the same arguments."""
+    need(table, COLUMNS, "composition")
+    told = []
+    for variable, part in table.groupby(table["variable"].astype(str), sort=False):
+        first = part.iloc[part["share"].argmax()]
+        categories = "1 category" if len(part) == 1 else f"{len(part):,} categories"
+        told.append(
+            f"{_words(_name(str(variable), labels))}: {categories}, "
+            f"most often {_words(first['category'])} ({number(100 * float(first['share']))} %)"
+        )
+    return f"{'Simulated data. ' if simulated(table) else ''}Bar chart of shares of {safe(what)}. {'; '.join(told)}."
+
+
+def _name(variable: str, labels: Mapping[str, str] | None) -> str:
+    text = display_label(variable, labels)
+    return text[:1].upper() + text[1:]
+
+
+def _words(text: object) -> str:
+    """As the figure has it, for a reader instead of matplotlib."""
+    return safe(text).replace(r"\$", "$")
