@@ -20,6 +20,7 @@ from pluristats.errors import PluristatsWarning
 from pluristats.extract import FeatureTable
 from pluristats.generate.checks import check_variants
 from pluristats.generate.variants import Variants
+from pluristats.latent.ratings import OrderNull, PredictiveCheck
 from tests.conftest import ROOT
 from tests.display.test_text import hostile
 
@@ -125,6 +126,15 @@ def made(name: str, study: ps.Study, penalised) -> object:
             return FeatureTable(table, pd.DataFrame({"prompt": [], "reason": []}))
         case "Variants":
             return Variants(VARIANTS, None)  # type: ignore[arg-type]  # only its counts look at the run
+        case "OrderEffects":
+            return ps.order_effects(study, permutations=20)
+        case "RatingFit":
+            return ps.fit_ratings(study, draws=2)
+        case "OrderNull":
+            gains = np.array([3.0, 0.1])
+            return OrderNull("rating-drift", "simulated", ("a", "b"), gains, np.zeros((2, 2)), seed=0, simulated=True)
+        case "PredictiveCheck":
+            return PredictiveCheck("rating-drift", np.zeros(9), np.ones((5, 9)), seed=0, simulated=True)
         case "Checks":
             return check_variants(VARIANTS)
     raise AssertionError(name)
@@ -132,6 +142,10 @@ def made(name: str, study: ps.Study, penalised) -> object:
 
 NAMES = [
     "LmerFit",
+    "OrderEffects",
+    "RatingFit",
+    "OrderNull",
+    "PredictiveCheck",
     "OrderedBetaFit",
     "LassoSelection",
     "least squares",

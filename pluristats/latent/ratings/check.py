@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.ratings.effects import LAGS, statistics
 from pluristats.latent.ratings.estimate import Estimates, drawn
@@ -17,7 +18,7 @@ NAMES = (*(f"autocorrelation {lag}" for lag in LAGS), "assimilation", "carry-ove
 
 
 @dataclass(frozen=True, eq=False)
-class PredictiveCheck:
+class PredictiveCheck(Displayed):
     """Statistics of the ratings and of n simulations by a fitted model.
 
     Parameters
@@ -39,6 +40,11 @@ class PredictiveCheck:
     replicates: Array = field(repr=False)
     seed: int
     simulated: bool
+
+    def _shown(self) -> Shown:
+        how = f"{len(self.replicates):,} sets of ratings by the fitted model (seed {self.seed})."
+        tables = (("Statistics of the order: ratings and model", self.tidy()),)
+        return Shown(f"Posterior predictive check: {self.model}", self.simulated, lines=(how,), tables=tables)
 
     def tidy(self) -> pd.DataFrame:
         """One row a statistic: model, statistic, observed, mean, sd, low, high (middle 95 %), p_value, n, simulated.

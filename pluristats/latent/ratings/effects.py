@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.ratings.order import RatingOrder, in_order
 from pluristats.latent.record import Array, Mask
@@ -22,7 +23,7 @@ _BLOCK = 25
 
 
 @dataclass(frozen=True, eq=False)
-class OrderEffects:
+class OrderEffects(Displayed):
     """Statistics of an order, and of permuted orders.
 
     Parameters
@@ -47,6 +48,12 @@ class OrderEffects:
     pairs: tuple[int, ...]
     seed: int
     simulated: bool
+
+    def _shown(self) -> Shown:
+        how = f"Judged by {len(self.null):,} permuted orders (seed {self.seed})."
+        return Shown(
+            "Order of ratings", self.simulated, lines=(how,), tables=(("Statistics of the order", self.tidy()),)
+        )
 
     def tidy(self) -> pd.DataFrame:
         """One row a statistic: estimate, null_mean, null_sd, null_low, null_high, z, p_value, n, simulated.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.ratings.associations import trait_associations, trend_associations
 from pluristats.latent.ratings.check import PredictiveCheck, predictive_check
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RatingFit:
+class RatingFit(Displayed):
     """A rating model fitted to every annotator alone, and the others that it is compared with.
 
     Parameters
@@ -55,6 +56,13 @@ class RatingFit:
         simulated = ", simulated" if self.simulated else ""
         rated = int(self.order.mask.sum())
         return f"RatingFit({self.model.name!r}, {len(self.order.annotators)} annotators, {rated:,} ratings{simulated})"
+
+    def _shown(self) -> Shown:
+        tables = (("Models against the static one, summed over annotators", self.comparison.pooled()),)
+        note = (
+            "Per annotator: tidy() and comparison.tidy(); what it finds in people who do not change: simulated_null()."
+        )
+        return Shown(f"Ratings in trial order: {self.model.name}", self.simulated, (), (repr(self),), tables, (note,))
 
     @property
     def estimates(self) -> Estimates:

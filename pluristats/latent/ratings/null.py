@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.ratings.estimate import Estimates, estimate
 from pluristats.latent.ratings.order import RatingOrder
@@ -21,7 +22,7 @@ Kind = Literal["simulated", "permuted"]
 
 
 @dataclass(frozen=True, eq=False)
-class OrderNull:
+class OrderNull(Displayed):
     """Gains of a model over the static one, in log likelihood, and the same under a null.
 
     Parameters
@@ -47,6 +48,16 @@ class OrderNull:
     null: Array = field(repr=False)
     seed: int
     simulated: bool
+
+    def _shown(self) -> Shown:
+        found = self.tidy()
+        clear = int((found["p_adjusted"] < 0.05).sum())
+        lines = (
+            f"{len(self.null)} sets of people who do not change ({self.kind}, seed {self.seed}).",
+            f"{clear} of {len(found)} annotators gain more at a false discovery rate of 5 %.",
+        )
+        tables = (("Gain over the static model, all annotators", self.pooled()), ("By annotator", found))
+        return Shown(f"Null of {self.model}", self.simulated, lines=lines, tables=tables)
 
     def tidy(self, *, adjust: Adjust = "bh") -> pd.DataFrame:
         """One row an annotator: annotator, gain, p_value, p_adjusted, simulated.
