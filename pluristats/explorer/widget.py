@@ -13,7 +13,7 @@ import pandas as pd
 import traitlets
 
 from pluristats.display.labels import display_label
-from pluristats.display.shown import SIMULATED, Shown
+from pluristats.display.shown import SIMULATED, Displayed, Shown
 from pluristats.display.text import one_line
 from pluristats.engine.result import Array, Factor
 from pluristats.errors import PluristatsError
@@ -37,7 +37,7 @@ UNITS = ("annotator", "prompt")
 _LONGEST = 300
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(anywidget.AnyWidget, Displayed):
     """Coefficients of a fit, to sort, filter, refit and take apart; made by :func:`pluristats.explorer.explore`.
 
     The browser sorts and filters by itself and says in ``filter`` what is seen; it asks for refits, partial effects,
@@ -264,12 +264,6 @@ class Explorer(anywidget.AnyWidget):
             lines=(state["line"],),
             tables=(("Coefficients", table),),
         )
-
-    def _repr_html_(self) -> str:
-        return self._shown().html()
-
-    def _repr_markdown_(self) -> str:
-        return self._shown().markdown()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, with the table for places that do not run it."""

@@ -132,7 +132,15 @@ def made(name: str, study: ps.Study, penalised) -> object:
             return ps.fit_ratings(study, draws=2)
         case "OrderNull":
             gains = np.array([3.0, 0.1])
-            return OrderNull("rating-drift", "simulated", ("a", "b"), gains, np.zeros((2, 2)), seed=0, simulated=True)
+            return OrderNull(
+                "rating-drift",
+                "simulated",
+                ("a", "b"),
+                gains,
+                np.array([[0.0, 1.0], [2.0, 0.5]]),
+                seed=0,
+                simulated=True,
+            )
         case "PredictiveCheck":
             return PredictiveCheck("rating-drift", np.zeros(9), np.ones((5, 9)), seed=0, simulated=True)
         case "Checks":
