@@ -67,7 +67,11 @@ def paper_too(stages: Sequence[Stage]) -> bool:
 
 
 def _versions(found: Any) -> str:
-    return ", ".join(f"{name} {version}" for name, version in found.items()) if isinstance(found, dict) else "unknown"
+    return (
+        ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
+        if isinstance(found, dict)
+        else "unknown"
+    )
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

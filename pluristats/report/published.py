@@ -55,7 +55,7 @@ ITEMS: tuple[Item, ...] = (
         "table",
         "Errors of methods, personalised and aggregate",
         "evaluate",
-        "Rows of language models are quoted from the paper, not computed: `pluristats evaluate --methods llm` asks "
+        "Rows of language models are quoted from the paper, not computed: the command evaluate with --methods llm asks "
         "models of your own.",
     ),
     Item(

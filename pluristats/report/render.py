@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pluristats.errors import RunError
@@ -11,13 +12,15 @@ from pluristats.report.source import Source
 from pluristats.report.stages import STAGES, Stage
 
 
-def render(run: str | Path) -> Path:
+def render(run: str | Path, registry: Sequence[Stage] = STAGES) -> Path:
     """Write ``report.html`` of a finished run anew, with the templates and the style sheet of today.
 
     Parameters
     ----------
     run
         Its folder.
+    registry
+        Where titles and the order of stages are; one that it does not know comes last, under its name.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def render(run: str | Path) -> Path:
         "" if content.get("embedded", content["simulated"]) else "files",
         content["seed"],
     )
-    known = {stage.name: stage for stage in STAGES}
+    known = {stage.name: stage for stage in registry}
     names = sorted(content["stages"], key=lambda name: list(known).index(name) if name in known else len(known))
     with runfolder.opened(folder):
         results = {}
