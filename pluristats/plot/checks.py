@@ -97,12 +97,12 @@ def quantiles(resid: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _apart(theory: NDArray[np.float64], sample: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Rows of quantiles to draw: up to 500 all; of more the first in each of 250 equal parts of an axis, and the ends.
+    """Rows of quantiles to draw: all of up to 500, else the first in 250 equal parts of each axis and the ends.
 
     Both coordinates rise with the row, so what is left out lies between two neighbours that touch.
     """
     row = np.arange(theory.size)
-    if row.size <= 500:
+    if theory.size <= 500:
         return row
     kept = [row[:50], row[-50:]]
     for axis in (theory, sample):

@@ -48,14 +48,10 @@ def test_on_the_embedded_study_it_keeps_the_librarys_numbers(tmp_path):
     study = simulate_study(seed=4)
 
     figures = [entry for entry in entries if entry["kind"] == "figure"]
-    assert [entry["name"] for entry in figures] == [
-        "composition-annotators",
-        "composition-prompts",
-        "disagreement",
-        "distributions",
-        "levels",
-        "unsure-levels",
-    ]
+    composition = ["composition-annotators", "composition-prompts"]
+    names = [*composition, "disagreement", "distributions", "levels", "unsure-levels"]
+    assert [entry["name"] for entry in figures] == names
+    assert [entry["published"] for entry in figures] == [*composition, "disagreement", "levels", "levels", None]
     prompts = disagreement.prompt_statistics(study)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "figures/disagreement.csv"), prompts, check_dtype=False)
     levels = disagreement.by_harm_level(study, seed=4)
