@@ -66,8 +66,8 @@ def encode(trials: Trials) -> Array:
     """Columns of :data:`INPUTS`: the published three, and their products as signs.
 
     side*reward is +1 where a reward favours action 1; stay is +1 where the previous action is repeated, −1 where it
-    is not; won before is +1 after a reward, −1 after none. A network could learn products, but needs three times the
-    training for it.
+    is not; won before is +1 after a reward, −1 after none. A network could learn products too, at
+    the price of more training.
     """
     action, reward = signs(trials["action"]), signs(trials["reward"])
     stay, won = action * before(action), before(reward)
