@@ -43,11 +43,12 @@ class Coefficients:
 
     def table(self) -> pd.DataFrame:
         """The rows as :func:`pluristats.plot.forest` reads them."""
+        # As objects: pandas 3's own text cannot hold half a surrogate pair, which a name from outside can.
         return pd.DataFrame(
             {
-                "term": self.terms,
-                "label": self.labels,
-                "group": self.groups,
+                "term": np.array(self.terms, dtype=object),
+                "label": np.array(self.labels, dtype=object),
+                "group": np.array(self.groups, dtype=object),
                 "estimate": self.estimate,
                 "std_error": self.std_error,
                 "conf_low": self.low,

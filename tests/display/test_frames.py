@@ -176,7 +176,8 @@ def test_csv_missing_values_are_empty_and_the_index_is_kept():
 
 @given(st.lists(any_text, min_size=1, max_size=4))
 def test_csv_is_always_encodable_and_keeps_its_shape(texts):
-    rows = read_csv(pd.DataFrame({"text": pd.Series(texts, dtype=object), "n": range(len(texts))}))
-    csv_text(pd.DataFrame({"text": texts})).encode("utf-8")
+    as_objects = pd.Series(texts, dtype=object)  # pandas 3's own text cannot hold half a surrogate pair
+    rows = read_csv(pd.DataFrame({"text": as_objects, "n": range(len(texts))}))
+    csv_text(pd.DataFrame({"text": as_objects})).encode("utf-8")
     assert len(rows) == 1 + len(texts)
     assert all(not row[0].startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows)

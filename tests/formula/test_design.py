@@ -337,9 +337,8 @@ def test_other_rows_that_do_not_fit_are_refused(
         made.fixed_for(new.iloc[:3])
 
 
-@pytest.mark.parametrize("dtype", [object, "category"])
-def test_labels_that_are_no_text_are_refused_because_pandas_takes_them_for_one(dtype: object) -> None:
-    labels = pd.Series([f"{k % 3}\ud800" for k in range(12)], dtype=object).astype(dtype)
+def test_labels_that_are_no_text_are_refused_because_pandas_takes_them_for_one() -> None:
+    labels = pd.Series([f"{k % 3}\ud800" for k in range(12)], dtype=object)
     frame = pd.DataFrame({"y": np.arange(12.0), "g": labels})
     with pytest.raises(FormulaError, match=r"Column 'g' has the label '0\\ud800', which holds half a surrogate pair"):
         build_design("y ~ 1 + (1 | g)", frame)
