@@ -46,9 +46,9 @@ class Coefficients:
         # As objects: pandas 3's own text cannot hold half a surrogate pair, which a name from outside can.
         return pd.DataFrame(
             {
-                "term": np.array(self.terms, dtype=object),
-                "label": np.array(self.labels, dtype=object),
-                "group": np.array(self.groups, dtype=object),
+                "term": pd.Series(self.terms, dtype=object),
+                "label": pd.Series(self.labels, dtype=object),
+                "group": pd.Series(self.groups, dtype=object),
                 "estimate": self.estimate,
                 "std_error": self.std_error,
                 "conf_low": self.low,
