@@ -69,7 +69,9 @@ def check_items(table: pd.DataFrame) -> pd.DataFrame:
         else np.zeros(len(table), dtype=bool)
     )
     others = table.drop(columns=list(checked), errors="ignore").reset_index(drop=True)
-    return pd.concat([pd.DataFrame(checked, index=others.index), others], axis="columns")
+    # With their types said: pandas 3 would make text of objects, which cannot hold half a surrogate pair.
+    columns = {name: pd.Series(np.asarray(v), others.index, np.asarray(v).dtype) for name, v in checked.items()}
+    return pd.concat([pd.DataFrame(columns, index=others.index), others], axis="columns")
 
 
 def overall_valence(items: pd.DataFrame) -> pd.DataFrame:
