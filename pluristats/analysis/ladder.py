@@ -19,6 +19,7 @@ from pluristats.engine.result import Problem
 from pluristats.errors import DifferentRowsWarning, FormulaError, UnsupportedError
 from pluristats.formula import Design, build_design, parse_formula
 from pluristats.lasso import LassoRule, choose_columns
+from pluristats.models import LmerFit
 from pluristats.models.lmer import fit_design
 from pluristats.study import Study
 
@@ -143,8 +144,7 @@ def bic_ladder(
     frame = study.frame()
     formulas = ladder_formulas(study)
     if spec != "published":
-        largest = build_design(f"rating ~ {formulas['6']}", frame, study.groups)
-        frame = frame.iloc[largest.rows]
+        frame = common_rows(study, frame)
     if spec == "mixed":
         rows = [_mixed_rung(name, terms, frame, study, random) for name, terms in formulas.items()]
         rule = None
@@ -228,11 +228,21 @@ def _ols_rung(
     return row, design
 
 
-def _mixed_rung(name: str, terms: str, frame: pd.DataFrame, study: Study, random: str) -> tuple[dict[str, Any], Design]:
-    """All columns with the random part, by maximum likelihood."""
+def common_rows(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a study's frame that are complete for the largest model, and so for all."""
+    return frame.iloc[build_design(f"rating ~ {ladder_formulas(study)['6']}", frame, study.groups).rows]
+
+
+def mixed_fit(terms: str, frame: pd.DataFrame, study: Study, random: str) -> tuple[LmerFit, Design]:
+    """A model of the ladder with all its columns and a random part, by maximum likelihood; and its design."""
     formula = f"rating ~ {terms} + {random}"
     design = build_design(formula, frame, study.groups)
-    fit = fit_design(design, frame, formula=formula, reml=False, simulated=study.simulated)
+    return fit_design(design, frame, formula=formula, reml=False, simulated=study.simulated), design
+
+
+def _mixed_rung(name: str, terms: str, frame: pd.DataFrame, study: Study, random: str) -> tuple[dict[str, Any], Design]:
+    """All columns with the random part, by maximum likelihood."""
+    fit, design = mixed_fit(terms, frame, study, random)
     row = {
         "model": name,
         "terms": terms,

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pluristats.analysis.ladder import Ladder, ladder_formulas
+from pluristats.analysis.ladder import Ladder, common_rows, ladder_formulas, mixed_fit
 from pluristats.analysis.rq import Question
 from pluristats.display.text import one_line
 from pluristats.engine.result import Array
 from pluristats.errors import UnsupportedError
 from pluristats.explorer.coefficients import View
-from pluristats.formula import build_design
 from pluristats.lasso import LassoLmer, LassoSelection
 from pluristats.lasso.select import CAVEAT
 from pluristats.models import LmerFit
-from pluristats.models.lmer import fit_design
 
 if TYPE_CHECKING:
     from pluristats.explorer.widget import Explorer
@@ -171,10 +169,8 @@ def _rung(ladder: Ladder, study: Any, model: str) -> LmerFit:
         raise ValueError(f"model is one of {', '.join(formulas)}, not {model!r}.")
     frame = study.frame()
     if ladder.spec != "published":
-        frame = frame.iloc[build_design(f"rating ~ {formulas['6']}", frame, study.groups).rows]
-    formula = f"rating ~ {formulas[model]} + {ladder.random or '(1|annotator) + (1|prompt)'}"
-    design = build_design(formula, frame, study.groups)
-    return fit_design(design, frame, formula=formula, reml=False, simulated=study.simulated)
+        frame = common_rows(study, frame)
+    return mixed_fit(formulas[model], frame, study, ladder.random or "(1|annotator) + (1|prompt)")[0]
 
 
 def _lasso_path(selection: LassoSelection) -> Penalties:

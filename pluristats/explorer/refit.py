@@ -52,7 +52,7 @@ def structure_of(fit: LmerFit) -> str:
 
 
 def engines() -> tuple[Engine, ...]:
-    """Engines that are installed; native first."""
+    """Engines that seem to be installed; native first. R is not started to look: a refit says what is missing."""
     found: list[Engine] = ["native", "statsmodels"]
     if shutil.which("R") and importlib.util.find_spec("pymer4") is not None:
         found.append("lme4")

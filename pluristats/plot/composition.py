@@ -35,9 +35,11 @@ def composition(
     need(table, COLUMNS, "composition")
     headings = list(dict.fromkeys(table["variable"].astype(str)))
     texts: list[str] = []
+    bold: list[int] = []
     with style():
         ax = new_axes(7.4, 1.0 + 0.22 * (len(table) + len(headings))) if ax is None else ax
         for variable in headings:
+            bold.append(len(texts))
             texts.append(safe(_name(variable, labels)))
             part = table[table["variable"].astype(str) == variable]
             at = range(len(texts), len(texts) + len(part))
@@ -47,9 +49,6 @@ def composition(
                 ax.annotate(text, (share, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
             texts += [safe(category) for category in part["category"]]
         ax.set_yticks(range(len(texts)), texts)
-        bold = [0]
-        for variable in headings[:-1]:
-            bold.append(bold[-1] + 1 + int((table["variable"].astype(str) == variable).sum()))
         for row in bold:
             ax.get_yticklabels()[row].set_fontweight("bold")
         ax.set_ylim(len(texts) - 0.4, -0.6)
