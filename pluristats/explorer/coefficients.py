@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pluristats.display.labels import display_label, group_of
 from pluristats.engine.result import Array
 from pluristats.models import LmerFit
-from pluristats.models.tables import t_table
 
 Sort = Literal["model", "term", "group", "estimate", "size", "std_error", "width", "p_value"]
 SORTS: tuple[Sort, ...] = ("model", "term", "group", "estimate", "size", "std_error", "width", "p_value")
@@ -156,22 +155,13 @@ def coefficients(
     conf_level
         Coverage of the interval.
     """
-    table = tidy(fit, conf_level)
+    table = fit.tidy(conf_level=conf_level)
     return Coefficients(
         fit.terms,
         tuple(display_label(term, labels) for term in fit.terms),
         tuple(group_name(term, groups) for term in fit.terms),
         *(table[name].to_numpy(float) for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")),
     )
-
-
-def tidy(fit: LmerFit, conf_level: float = 0.95) -> pd.DataFrame:
-    """The fit's ``tidy``; of least squares by Student's t with n - p degrees of freedom."""
-    if fit.result.random:
-        return fit.tidy(conf_level=conf_level)
-    p = len(fit.terms)
-    se = np.sqrt(np.diag(fit.result.vcov))
-    return t_table(fit.terms, fit.result.beta, se, np.full(p, float(fit.nobs - p)), conf_level)
 
 
 def group_name(term: str, groups: Groups | None) -> str:

@@ -93,12 +93,9 @@ def partial_effect(
     grid = pd.DataFrame(np.tile(data.mean().to_numpy(), (len(values) * POINTS, 1)), columns=data.columns)
     grid[moderator], grid[feature] = np.repeat(values, POINTS), np.tile(x, len(values))
     rows = fit.design.fixed_for(grid)[:, fit.result.kept]
-    if fit.result.random:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PluristatsWarning)  # the table's remarks say it
-            df = degrees_of_freedom(fit, None, rows)
-    else:
-        df = np.full(len(rows), float(fit.nobs - len(fit.terms)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluristatsWarning)  # the table's remarks say it
+        df = degrees_of_freedom(fit, None, rows)
     mean = rows @ fit.result.beta
     half = stats.t.ppf(0.5 + conf_level / 2, df) * np.sqrt(np.einsum("ij,jk,ik->i", rows, fit.result.vcov, rows))
     shape = (len(values), POINTS)

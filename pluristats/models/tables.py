@@ -26,11 +26,17 @@ def check_level(conf_level: float) -> None:
 
 
 def degrees_of_freedom(fit: LmerFit, df: DfMethod | None, contrasts: Array | None = None) -> Array:
-    """Degrees of freedom of coefficients (or of the rows of ``contrasts``); infinite for ``"wald"``."""
+    """Degrees of freedom of coefficients (or of the rows of ``contrasts``); infinite for ``"wald"``.
+
+    Those of a fit without a random part, least squares, are n - p.
+    """
     if df not in (None, "satterthwaite", "wald"):
         raise ValueError(f"df is 'satterthwaite' or 'wald', not {df!r}.")
     if df == "wald":
         return np.full(len(fit.terms) if contrasts is None else len(contrasts), np.inf)
+    if not fit.result.random:
+        p = len(fit.terms)
+        return np.full(p if contrasts is None else len(contrasts), float(fit.nobs - p))
     from pluristats.models.satterthwaite import satterthwaite_df
 
     if fit.has_slopes:
