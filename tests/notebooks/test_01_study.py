@@ -7,26 +7,18 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import papermill
 import pytest
 
 from pluristats.analysis import disagreement
 from pluristats.study import simulate_study
+from tests.notebooks.running import ROOT, execute
 
-ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "01_study.ipynb"
 
 
 def run(folder: Path, **parameters: object) -> list[dict]:
     """Entries of the manifest that a run leaves in ``folder``."""
-    papermill.execute_notebook(
-        str(NOTEBOOK),
-        str(folder / "executed.ipynb"),
-        parameters={"out": str(folder), **parameters},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("01_study", folder, out=str(folder), **parameters)
     return json.loads((folder / "manifest.json").read_text())["artifacts"]
 
 

@@ -11,19 +11,11 @@ import pytest
 
 from pluristats.generate import LEVELS, check_variants, example_seeds
 from pluristats.texts.files import read_table
-
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 def run(folder: Path, **parameters: object) -> None:
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "02_generate.ipynb"),
-        str(folder / "executed.ipynb"),
-        parameters={"out": str(folder), **parameters},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("02_generate", folder, out=str(folder), **parameters)
 
 
 @pytest.mark.slow

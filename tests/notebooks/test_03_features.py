@@ -11,19 +11,11 @@ import papermill
 import pytest
 
 from pluristats.features.taxonomy import ACTION_COLUMNS, EFFECT_COLUMNS
-
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 def run(folder: Path, **parameters: object) -> None:
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "03_features.ipynb"),
-        str(folder / "executed.ipynb"),
-        parameters={"out": str(folder), **parameters},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("03_features", folder, out=str(folder), **parameters)
 
 
 @pytest.mark.slow

@@ -6,23 +6,15 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import papermill
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_selection_from_a_simulated_pool(tmp_path: Path) -> None:
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "03b_select.ipynb"),
-        str(tmp_path / "executed.ipynb"),
-        parameters={"out": str(tmp_path), "simulated_seeds": 60, "size": 40, "generations": 2, "seeds": 2},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("03b_select", tmp_path, out=str(tmp_path), simulated_seeds=60, size=40, generations=2, seeds=2)
     reached = pd.read_csv(tmp_path / "tables" / "reached.csv").set_index("axis")
     assert list(reached.index) == ["harm", "action", "effect", "value", "all together"]
     assert (reached["distance"] >= reached["bound"] - 1e-12).all() and reached["simulated"].all()

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import papermill
 import pytest
 
 import pluristats as ps
+from tests.notebooks.running import ROOT, execute
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("04_regressions", "05_ladder")
 
 
@@ -24,14 +23,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(name: str, folder: Path, **parameters: object) -> dict[str, dict]:
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / f"{name}.ipynb"),
-        str(folder / "executed.ipynb"),
-        parameters={"out": str(folder), **parameters},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute(name, folder, out=str(folder), **parameters)
     return {entry["name"]: entry for entry in json.loads((folder / "manifest.json").read_text())["artifacts"]}
 
 

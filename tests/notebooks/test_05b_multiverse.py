@@ -7,27 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 
 import pluristats as ps
 from pluristats.analysis.multiverse import QUICK
-
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_small_part_of_the_grid(tmp_path: Path) -> None:
     ps.write_study(ps.simulate_study(24, 40, seed=2), tmp_path / "study")
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "05b_multiverse.ipynb"),
-        str(tmp_path / "executed.ipynb"),
-        parameters={"out": str(tmp_path), "data": str(tmp_path / "study")},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("05b_multiverse", tmp_path, out=str(tmp_path), data=str(tmp_path / "study"))
     result = ps.multiverse(ps.load_study(tmp_path / "study"), choices=QUICK)
     rungs = pd.read_csv(tmp_path / "tables/rungs.csv")
     np.testing.assert_allclose(rungs["median"], result.rungs()["median"], rtol=1e-8)

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 
 import pluristats as ps
-
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 @pytest.mark.slow
@@ -21,14 +19,7 @@ def test_an_evaluation_of_a_small_simulated_study(tmp_path: Path) -> None:
     study = ps.simulate_study(n_annotators=8, n_prompts=24, seed=1)
     ps.write_study(study, tmp_path / "study")
     out = tmp_path / "out"
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "06_evaluate.ipynb"),
-        str(tmp_path / "executed.ipynb"),
-        parameters={"data": str(tmp_path / "study"), "out": str(out), "splits": 1},
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
-    )
+    execute("06_evaluate", tmp_path, data=str(tmp_path / "study"), out=str(out), splits=1)
     beside = pd.read_csv(out / "tables" / "beside.csv")
     assert set(beside["source"]) == {"published", "simulated data"}
     again = ps.evaluate(ps.load_study(tmp_path / "study"), ["annotator-mean"], splits=1).tidy()

@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import papermill
 import pytest
 
 import pluristats as ps
 from pluristats.latent.ratings import order_effects
-
-ROOT = Path(__file__).parents[2]
+from tests.notebooks.running import execute
 
 
 @pytest.mark.slow
@@ -21,20 +19,15 @@ def test_sessions_of_a_small_simulated_study(tmp_path: Path) -> None:
     study = ps.simulate_study(n_annotators=12, n_prompts=30, seed=1)
     ps.write_study(study, tmp_path / "study")
     out = tmp_path / "out"
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / "07_latent.ipynb"),
-        str(tmp_path / "executed.ipynb"),
-        parameters={
-            "data": str(tmp_path / "study"),
-            "out": str(out),
-            "permutations": 50,
-            "draws": 4,
-            "nulls": 2,
-            "train_agents": 0,
-        },
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=str(ROOT),
+    execute(
+        "07_latent",
+        tmp_path,
+        data=str(tmp_path / "study"),
+        out=str(out),
+        permutations=50,
+        draws=4,
+        nulls=2,
+        train_agents=0,
     )
     effects = pd.read_csv(out / "figures" / "order-effects.csv")
     again = order_effects(ps.load_study(tmp_path / "study"), permutations=50, seed=0).tidy()
