@@ -15,6 +15,7 @@ from pluristats.display.text import one_line
 from pluristats.engine.result import Array
 from pluristats.errors import UnsupportedError
 from pluristats.explorer.coefficients import View
+from pluristats.explorer.rows import fitted_rows
 from pluristats.lasso import LassoLmer, LassoSelection
 from pluristats.lasso.select import CAVEAT
 from pluristats.models import LmerFit
@@ -117,6 +118,8 @@ def explore(
     ------
     UnsupportedError
         The widget library is not installed; or there is nothing with a random part to explore.
+    FitError
+        The study is not the one that was fitted.
     TypeError
         The result is of another kind.
     """
@@ -126,7 +129,10 @@ def explore(
         if (error.name or "").partition(".")[0] not in ("anywidget", "ipywidgets", "traitlets"):
             raise
         raise UnsupportedError(NEEDS) from error
-    return Explorer(subject_of(result, study, model=model, groups=feature_groups), View(**view), conf_level)
+    subject = subject_of(result, study, model=model, groups=feature_groups)
+    if subject.frame is not None:
+        fitted_rows(subject.fit, subject.frame)  # refused now rather than at the first question
+    return Explorer(subject, View(**view), conf_level)
 
 
 def subject_of(

@@ -12,6 +12,7 @@ from scipy import stats
 
 from pluristats.engine.result import Array
 from pluristats.errors import PluristatsWarning, UnsupportedError
+from pluristats.explorer.rows import fitted_rows
 from pluristats.formula import Design
 from pluristats.models import LmerFit
 from pluristats.models.tables import degrees_of_freedom
@@ -105,7 +106,7 @@ def partial_effect(
 def _columns(fit: LmerFit, frame: pd.DataFrame | None) -> pd.DataFrame:
     """What the fixed part reads, in the rows used."""
     if frame is not None:
-        data = frame.loc[fit.index, fit.design.fixed_inputs(frame)]
+        data = fitted_rows(fit, frame)[fit.design.fixed_inputs(frame)]
     else:
         x = {name: fit.problem.x[:, j] for j, name in enumerate(fit.design.x_names)}
         needed = dict.fromkeys(name for term in fit.design.terms for name in term.factors)

@@ -12,7 +12,8 @@ import pandas as pd
 
 from pluristats.engine import native
 from pluristats.engine.result import Factor
-from pluristats.errors import FitError, PluristatsWarning, UnsupportedError
+from pluristats.errors import PluristatsWarning, UnsupportedError
+from pluristats.explorer.rows import fitted_rows
 from pluristats.formula import Design, RandomTerm, grouping_factor
 from pluristats.formula.random import random_terms
 from pluristats.models import LmerFit
@@ -106,7 +107,7 @@ def refit(
                 factors=tuple(_factor(fit, term, frame) for term in terms),
                 random=random_terms(terms, {}),
             )
-        rows = pd.DataFrame(index=fit.index) if frame is None else frame.loc[fit.index]
+        rows = pd.DataFrame(index=fit.index) if frame is None else fitted_rows(fit, frame)
         # Design's rows are positions in the whole table; here the table is the rows used.
         design = replace(design, rows=pd.RangeIndex(len(rows)).to_numpy())
         formula = formula_of(fit, structure)
@@ -136,9 +137,7 @@ def _factor(fit: LmerFit, term: RandomTerm, frame: pd.DataFrame | None) -> Facto
             return replace(factor, z=None, terms=("(Intercept)",)) if factor.z is not None else factor
     if frame is None:
         raise UnsupportedError(f"The fit has no factor {term.name!r}; give the study that was fitted.")
-    if not fit.index.isin(frame.index).all() or not frame.index.is_unique:
-        raise FitError("The rows of the fit are not in this study; give the study (or table) that was fitted.")
-    return grouping_factor(term, frame.loc[fit.index])
+    return grouping_factor(term, fitted_rows(fit, frame))
 
 
 def _least_squares(fit: LmerFit, engine: str, reml: bool) -> LmerFit:

@@ -23,6 +23,7 @@ from pluristats.explorer.coefficients import Coefficients, View, coefficients, g
 from pluristats.explorer.open import Subject
 from pluristats.explorer.partial import interactions, partial_effect
 from pluristats.explorer.refit import engines, refit, structure_of, structures
+from pluristats.explorer.rows import fitted_rows
 from pluristats.formula import RandomTerm, grouping_factor
 from pluristats.models import LmerFit
 from pluristats.models.display import remarks
@@ -248,7 +249,7 @@ class Explorer(anywidget.AnyWidget, Displayed):
         frame = self._subject.frame
         for name in ("prompt", "annotator"):
             if name not in own and frame is not None and name in frame.columns:
-                own[name] = grouping_factor(RandomTerm("1", (name,)), frame.loc[self._first.index])
+                own[name] = grouping_factor(RandomTerm("1", (name,)), fitted_rows(self._first, frame))
         first = [own.pop(name) for name in ("prompt", "annotator") if name in own]
         return [*first, *own.values()]
 

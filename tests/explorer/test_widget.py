@@ -11,7 +11,7 @@ import pytest
 
 import pluristats as ps
 from pluristats.display.shown import SIMULATED
-from pluristats.errors import UnsupportedError
+from pluristats.errors import FitError, UnsupportedError
 from tests.markup import Page
 
 pytest.importorskip("anywidget")
@@ -155,3 +155,13 @@ def test_hostile_names_and_texts_reach_the_browser_visible_and_short(study: ps.S
         assert len(level["level"]) <= 300 and "\x00" not in level["level"] and "\ud800" not in level["level"]
     page = Page(widget._repr_html_())
     assert not page.faults and not page.all("img") and not page.loaded
+
+
+def test_another_study_is_refused_by_name(study: ps.Study) -> None:
+    fit = ps.lmer("rating ~ Age + (1|annotator) + (1|prompt)", study)
+    with pytest.raises(FitError, match="rows of the fit are not in this study"):
+        fit.explore(ps.simulate_study(n_annotators=5, n_prompts=6, seed=3))
+    alike = study.frame().assign(rating=lambda rows: rows["rating"] + 1.0)
+    with pytest.raises(FitError, match="'rating' of this study is not what was fitted"):
+        fit.explore(alike)
+    assert fit.explore(study).fit is fit
