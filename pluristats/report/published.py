@@ -47,8 +47,7 @@ ITEMS: tuple[Item, ...] = (
         "figure",
         "ΔBIC of Models 1 to 6 (RQ4)",
         "ladder",
-        "Model 1's step is reproduced; no one rule of selection gives the others. The reproduction ledger says how far "
-        "off each is.",
+        "The reproduction ledger says how far each step is from the paper's.",
     ),
     Item(
         "evaluation",
