@@ -10,6 +10,8 @@ from itertools import count, groupby
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from pluristats.report.svgpath import steps
+
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{_XLINK}}}href"
 _LENGTHS = ("x", "y", "width", "height", "x1", "x2", "y1", "y2")
@@ -107,9 +109,10 @@ def _shorten(element: ElementTree.Element, names: dict[str, str]) -> None:
     given = element.attrib
     if "id" in given and given["id"] not in names:
         del given["id"]
-    if given.get("transform") == _GLYPH and "d" in given:
-        given["d"] = re.sub(r"-?[\d.]+", lambda match: str(round(float(match[0]) / 8)), given["d"])
-        given["transform"] = _COARSER
+    if "d" in given and given.get("transform") == _GLYPH:
+        given["d"], given["transform"] = steps(given["d"], 0, 1 / 8), _COARSER
+    elif "d" in given:
+        given["d"] = steps(given["d"], 2)
     for key, value in given.items():
         if key == "id":
             given[key] = names[value]
@@ -117,8 +120,6 @@ def _shorten(element: ElementTree.Element, names: dict[str, str]) -> None:
             given[key] = "#" + names[value[1:]]
         elif key == _HREF and value.startswith(_PNG):
             given[key] = _PNG + base64.b64encode(paletted(base64.b64decode(value.removeprefix(_PNG)))).decode()
-        elif key == "d":
-            given[key] = re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(_rounded(value).split()))
         elif key in _LENGTHS:
             given[key] = _rounded(value)
         elif key == "style":
