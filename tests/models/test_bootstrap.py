@@ -123,6 +123,7 @@ def balanced() -> LmerFit:
     return ps.lmer("y ~ 1 + (1|person) + (1|item)", frame)
 
 
+@pytest.mark.slow
 def test_closed_forms_of_the_balanced_design(balanced: LmerFit) -> None:
     """Var of the mean; residual mean square σ²χ²/df; each within 5 Monte Carlo errors."""
     n = 3000
@@ -137,6 +138,7 @@ def test_closed_forms_of_the_balanced_design(balanced: LmerFit) -> None:
     assert stats.kstest(ratio, stats.chi2(55).cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_share_on_the_boundary(balanced: LmerFit) -> None:
     """One-way balanced ANOVA: REML is at zero exactly if F <= 1, which has a closed probability."""
     frame = balanced.augment()
@@ -154,6 +156,7 @@ def _with_theta(fit: LmerFit, theta: float) -> object:
     return replace(fit.result, theta=np.array([theta]), random=(random,))
 
 
+@pytest.mark.slow
 def test_resampled_people_of_a_balanced_design(balanced: LmerFit) -> None:
     """The estimate is the mean of the drawn people's means; its bootstrap variance Σ(m_i - m)²/I² is known."""
     means = balanced.augment().groupby("person").y.mean().to_numpy()

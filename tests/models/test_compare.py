@@ -69,6 +69,7 @@ def test_boundary_p_by_hand() -> None:
     assert boundary_p(4.0, 3) == pytest.approx(0.5 * stats.chi2.sf(4.0, 3) + 0.5 * stats.chi2.sf(4.0, 2))
 
 
+@pytest.mark.slow
 def test_the_boundary_p_holds_its_level() -> None:
     """No item effect: of 400 tests p_boundary rejects about 5 %, p_value about half as many."""
     rng = np.random.default_rng(8)

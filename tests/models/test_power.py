@@ -24,6 +24,7 @@ def exact(varies: str, i: int, j: int, effect: float, alpha: float) -> float:
     return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varies", ["raters", "prompts", "both"])
 @pytest.mark.parametrize("predictor", ["normal", "binary"])
 def test_balanced_designs_have_the_power_of_the_t_test(varies: str, predictor: str) -> None:
@@ -37,6 +38,7 @@ def test_balanced_designs_have_the_power_of_the_t_test(varies: str, predictor: s
         assert row.power == pytest.approx(truth, abs=4.5 * np.sqrt(truth * (1 - truth) / 600))
 
 
+@pytest.mark.slow
 def test_without_an_effect_the_test_keeps_its_level() -> None:
     row = ps.power(effect=0.0, varies="raters", **SD, n_raters=[12], n_prompts=[20], alpha=0.1, n_sim=1500).iloc[0]
     assert row.power == pytest.approx(0.1, abs=4.5 * np.sqrt(0.09 / 1500))

@@ -44,6 +44,7 @@ def test_distances_are_scipys(pool: pd.DataFrame, found: ps.Selection) -> None:
     assert found.fitness == 1 / found.distance
 
 
+@pytest.mark.slow
 def test_every_method_beats_what_it_should(pool: pd.DataFrame, found: ps.Selection) -> None:
     def distance(method: str, **settings: object) -> float:
         return ps.select_prompts(pool, size=40, seed=3, method=method, bound=False, **settings).distance
