@@ -29,6 +29,7 @@ function svg(tag, attributes = {}, text) {
 
 const number = (x) => (x === null || x === undefined ? "–" : Math.abs(x) >= 1e5 || (x !== 0 && Math.abs(x) < 1e-3)
   ? x.toExponential(2) : x.toFixed(3)).replace("-", "−");
+const interval = (r) => (r.v[LOW] === null ? "–" : `${number(r.v[LOW])} to ${number(r.v[HIGH])}`);
 const pText = (p) => (p === null ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3));
 
 // Round numbers that cut [low, high] into about n parts.
@@ -56,6 +57,8 @@ function render({ model, el: root }) {
   const maxWidth = el("input", { type: "number", min: "0", step: "any", placeholder: "any" });
   const excludes = el("input", { type: "checkbox" });
   const groups = el("fieldset", { className: "ps-groups" });
+  const rung = el("select");
+  const rungField = field("Model of the ladder", rung);
   const structure = el("select");
   const engine = el("select");
   const likelihood = el("select", {}, el("option", { value: "reml" }, "REML"), el("option", { value: "ml" }, "ML"));
@@ -66,7 +69,7 @@ function render({ model, el: root }) {
     field("Search", search), field("Least |estimate|", minSize), field("Widest interval", maxWidth),
     el("label", { className: "ps-check" }, excludes, el("span", {}, "Interval excludes 0")));
   const fits = el("div", { className: "ps-bar", role: "group", "aria-label": "Refit" },
-    field("Random part", structure), field("Engine", engine), field("Likelihood", likelihood));
+    rungField, field("Random part", structure), field("Engine", engine), field("Likelihood", likelihood));
 
   // --- the table: each row has its interval, so table and forest are one ------------------------------------------
   const body = el("tbody");
@@ -210,6 +213,13 @@ function render({ model, el: root }) {
     select.replaceChildren(...values.map((text, k) => el("option", { value: String(k) }, text)));
     select.value = String(Math.max(0, values.indexOf(value)));
   }
+  function choices() {
+    option(rung, state.models, state.models[state.model]);
+    rungField.hidden = !state.models.length;
+    option(structure, state.structures, state.structure);
+    option(engine, state.engines, state.engine);
+    likelihood.value = state.reml ? "reml" : "ml";
+  }
   function load() {
     state = model.get("state");
     head.replaceChildren(...[
@@ -217,9 +227,7 @@ function render({ model, el: root }) {
       el("p", { className: "ps-title" }, state.title), el("p", { className: "ps-line" }, state.line),
       ...state.warnings.map((text) => el("p", { className: "ps-warning" }, "⚠ ", text)),
     ].filter(Boolean));
-    option(structure, state.structures, state.structure);
-    option(engine, state.engines, state.engine);
-    likelihood.value = state.reml ? "reml" : "ml";
+    choices();
     penalty.hidden = !state.path;
     if (state.path) { slider.max = String(state.path.lambdas.length - 1); slider.value = String(step); slide(); }
     rows = state.rows.map((r, i) => {
@@ -228,8 +236,8 @@ function render({ model, el: root }) {
       const drawing = svg("svg", { height: 22, role: "img" });
       const node = el("tr", {},
         el("th", { scope: "row" }, button), el("td", { className: "ps-group" }, r.group), el("td", {}, number(r.v[EST])),
-        el("td", {}, number(r.v[SE])), el("td", {}, r.v[LOW] === null ? "–" : `${number(r.v[LOW])} to ${number(r.v[HIGH])}`),
-        el("td", {}, pText(r.v[P])), el("td", { className: "ps-forest" }, drawing));
+        el("td", { className: "ps-std_error" }, number(r.v[SE])), el("td", { className: "ps-width" }, interval(r)),
+        el("td", { className: "ps-p_value" }, pText(r.v[P])), el("td", { className: "ps-forest" }, drawing));
       drawing.setAttribute("aria-label", before === null ? "interval" : `interval; before ${number(before)}`);
       button.addEventListener("click", () => pick(i));
       return { ...r, i, before, node, svg: drawing, button, text: `${r.label}\n${r.term}`.toLowerCase() };
@@ -275,7 +283,7 @@ function render({ model, el: root }) {
     close.addEventListener("click", () => { detail.hidden = true; chosen = null; r.node.classList.remove("ps-chosen"); r.button.focus(); });
     detail.replaceChildren(
       el("h4", {}, `What carries ${r.label}`), close,
-      el("p", {}, `The estimate ${number(r.v[EST])} is the sum of what all levels contribute, at the variances found; these contribute most.`),
+      el("p", {}, `The estimate ${number(r.v[EST])} (${state.level} interval ${interval(r)}, p ${pText(r.v[P])}) is the sum of what all levels contribute, at the variances found; these contribute most.`),
       ...message.factors.map((f) => el("table", {},
         el("caption", {}, `${Math.min(f.levels.length, f.count)} of ${f.count} levels of ${f.factor}`),
         el("thead", {}, el("tr", {}, ...[f.factor, "Contribution", "Rows", ""].map((t) => el("th", { scope: "col" }, t)))),
@@ -316,12 +324,15 @@ function render({ model, el: root }) {
       sample.append(svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, stroke: COLOURS[k % COLOURS.length], "stroke-width": 2, "stroke-dasharray": DASHES[k % DASHES.length] }));
       return el("li", {}, sample, ` ${m.moderator}: ${number(l.value)}`);
     }));
-    partial.replaceChildren(plot, key, el("p", { className: "ps-text" }, `${text} Bands: ${state.level} intervals of the mean; all else at its mean.`));
+    partial.replaceChildren(plot, key, el("p", { className: "ps-text" }, `${text} Bands: ${state.level} intervals of the mean; all else at its mean, categories at the most frequent.`));
   }
-  function refit() {
+  function fitAnew(message) {
     box.setAttribute("aria-busy", "true");
     flush();
-    ask({ type: "refit", structure: structure.selectedIndex, engine: state.engines[engine.selectedIndex], reml: likelihood.value === "reml" });
+    ask(message);
+  }
+  function refit() {
+    fitAnew({ type: "refit", structure: structure.selectedIndex, engine: state.engines[engine.selectedIndex], reml: likelihood.value === "reml" });
   }
   function picture() {
     const [line, left, middle] = [22, 320, 420];
@@ -353,6 +364,7 @@ function render({ model, el: root }) {
   maxWidth.addEventListener("input", () => { filter.max_width = positive(maxWidth, null); changed(); });
   excludes.addEventListener("change", () => { filter.excludes_zero = excludes.checked; changed(); });
   for (const select of [structure, engine, likelihood]) select.addEventListener("change", refit);
+  rung.addEventListener("change", () => fitAnew({ type: "rung", model: rung.selectedIndex }));
   slider.addEventListener("input", () => { step = Number(slider.value); slide(); show(); });
   pair.addEventListener("change", askPartial);
   copy.addEventListener("click", () => { flush(); ask({ type: "code" }); });
@@ -371,9 +383,7 @@ function render({ model, el: root }) {
       say(message.text);
       box.removeAttribute("aria-busy");
       if (!detail.hidden && message.request === asked) detail.replaceChildren(el("p", {}, message.text));
-      option(structure, state.structures, state.structure);
-      option(engine, state.engines, state.engine);
-      likelihood.value = state.reml ? "reml" : "ml";
+      choices();
     } else if (message.type === "carriers" && message.request === asked) showCarriers(message);
     else if (message.type === "partial") showPartial(message);
     else if (message.type === "refitted") {

@@ -58,7 +58,7 @@ def interactions(fit: LmerFit) -> tuple[tuple[str, str], ...]:
 def partial_effect(
     fit: LmerFit, moderator: str, feature: str, frame: pd.DataFrame | None = None, conf_level: float = 0.95
 ) -> Partial:
-    """Predict the population mean x'β̂ on a grid of two variables, all others at their means.
+    """Predict the population mean x'β̂ on a grid of two variables, all others at their means (categories: modes).
 
     Formula: interval x'β̂ ± t √(x'Vx), V the covariance of β̂, t Student's with Satterthwaite's degrees of freedom (n - p
     for least squares). x is built by the model's own formula, so that every product with either variable follows it.
@@ -78,10 +78,8 @@ def partial_effect(
     Raises
     ------
     UnsupportedError
-        A column that the formula needs is not known, or is not numeric; the fit has an offset.
+        A column that the formula needs is not known.
     """
-    if fit.problem.offset is not None:
-        raise UnsupportedError("A partial effect is drawn for fits without an offset.")
     if not isinstance(fit.design, Design):
         raise UnsupportedError("A fit of rows read in chunks has no partial effects here; fit a DataFrame.")
     data = _columns(fit, frame)
@@ -91,13 +89,16 @@ def partial_effect(
     x = np.linspace(data[feature].min(), data[feature].max(), POINTS)
     values = data[moderator].unique()
     values = np.sort(values) if len(values) <= 5 else np.unique(np.quantile(data[moderator], (0.1, 0.5, 0.9)))
-    grid = pd.DataFrame(np.tile(data.mean().to_numpy(), (len(values) * POINTS, 1)), columns=data.columns)
+    m = len(values) * POINTS
+    grid = pd.DataFrame({name: _middle(data[name], m) for name in data.columns})
     grid[moderator], grid[feature] = np.repeat(values, POINTS), np.tile(x, len(values))
     rows = fit.design.fixed_for(grid)[:, fit.result.kept]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluristatsWarning)  # the table's remarks say it
         df = degrees_of_freedom(fit, None, rows)
     mean = rows @ fit.result.beta
+    if fit.problem.offset is not None:
+        mean = mean + fit.problem.offset.mean()
     half = stats.t.ppf(0.5 + conf_level / 2, df) * np.sqrt(np.einsum("ij,jk,ik->i", rows, fit.result.vcov, rows))
     shape = (len(values), POINTS)
     return Partial(moderator, feature, x, values, *(v.reshape(shape) for v in (mean, mean - half, mean + half)))
@@ -116,9 +117,11 @@ def _columns(fit: LmerFit, frame: pd.DataFrame | None) -> pd.DataFrame:
                 f"Column {absent[0]!r} is no main effect of the model; give the study that was fitted."
             )
         data = pd.DataFrame({name: x[name] for name in needed})
-    other = [name for name in data.columns if not is_numeric_dtype(data[name])]
-    if other:
-        raise UnsupportedError(
-            f"Column {other[0]!r} is a category, which has no mean; partial effects are numeric only."
-        )
-    return data.astype(float)
+    numeric = [name for name in data.columns if is_numeric_dtype(data[name])]
+    return data.astype(dict.fromkeys(numeric, float))
+
+
+def _middle(column: pd.Series, n: int) -> pd.Series:
+    """The mean of numbers or the most frequent category, n times, as a column of the same type."""
+    value = column.mean() if is_numeric_dtype(column) else column.mode().iloc[0]
+    return pd.Series([value] * n, dtype=column.dtype)

@@ -20,10 +20,10 @@ from pluristats.errors import PluristatsError
 from pluristats.explorer.carriers import carriers, weights_of
 from pluristats.explorer.code import code_of
 from pluristats.explorer.coefficients import Coefficients, View, coefficients, group_name
-from pluristats.explorer.open import Subject
 from pluristats.explorer.partial import interactions, partial_effect
 from pluristats.explorer.refit import engines, refit, structure_of, structures
 from pluristats.explorer.rows import fitted_rows
+from pluristats.explorer.subject import Subject
 from pluristats.formula import RandomTerm, grouping_factor
 from pluristats.models import LmerFit
 from pluristats.models.display import remarks
@@ -53,7 +53,7 @@ class Explorer(anywidget.AnyWidget, Displayed):
     def __init__(self, subject: Subject, view: View, conf_level: float = 0.95) -> None:
         self._subject = subject
         self._conf_level = conf_level
-        self._first = self._fit = subject.fit
+        self._fit = subject.fit
         self._structure = structure_of(subject.fit)
         self._before: dict[str, float] = {}
         self._weights: dict[int, Array] = {}
@@ -92,7 +92,7 @@ class Explorer(anywidget.AnyWidget, Displayed):
 
     def code(self) -> str:
         """Python that fits the model that is seen and opens this view."""
-        return code_of(self._first, self._fit, self.view, self._subject.source, self._conf_level)
+        return code_of(self._subject, self._fit, self.view, self._conf_level)
 
     def refit(
         self, structure: str | None = None, *, engine: Engine | None = None, reml: bool | None = None
@@ -103,14 +103,31 @@ class Explorer(anywidget.AnyWidget, Displayed):
         """
         structure = self._structure if structure is None else structure
         new = refit(
-            self._first,
+            self._subject.fit,
             structure,
             engine=cast(Engine, self._fit.engine) if engine is None else engine,
             reml=self._fit.reml if reml is None else reml,
             frame=self._subject.frame,
         )
-        before = dict(zip(self._rows.terms, self._rows.estimate.tolist(), strict=True))
-        self._fit, self._structure, self._before, self._weights = new, structure, before, {}
+        return self._see(new, structure)
+
+    def rung(self, model: str) -> Explorer:
+        """Switch to another model of the ladder, under the random part, engine and likelihood that are seen.
+
+        Returns this widget; raises ValueError where there is no such model, or no ladder.
+        """
+        subject, seen = self._subject.with_model(model), self._fit
+        same = (self._structure, seen.engine, seen.reml) == (structure_of(subject.fit), subject.fit.engine, False)
+        new = subject.fit
+        if not same:
+            new = refit(new, self._structure, engine=cast(Engine, seen.engine), reml=seen.reml, frame=subject.frame)
+        self._subject = subject
+        return self._see(new, self._structure)
+
+    def _see(self, fit: LmerFit, structure: str) -> Explorer:
+        """Another fit; what was seen before stays as hollow marks."""
+        self._before = dict(zip(self._rows.terms, self._rows.estimate.tolist(), strict=True))
+        self._fit, self._structure, self._weights = fit, structure, {}
         self._rows = self._coefficients()
         self.state = self._state()
         return self
@@ -155,11 +172,15 @@ class Explorer(anywidget.AnyWidget, Displayed):
                 for t, label, g, *values in zip(rows.terms, rows.labels, rows.groups, *numbers, strict=True)
             ],
             "before": [_number(self._before.get(term, math.nan)) for term in rows.terms],
-            "structures": [_text(name) for name in structures(self._first, s.frame)],
+            "structures": [_text(name) for name in structures(self._subject.fit, s.frame)],
             "structure": _text(self._structure),
             "engines": list(engines()),
             "engine": fit.engine,
             "reml": fit.reml,
+            "models": []
+            if s.rungs is None
+            else [_text(f"{name}: {terms}")[:100] for name, terms in s.rungs.formulas.items()],
+            "model": 0 if s.rungs is None else list(s.rungs.formulas).index(s.rungs.model),
             "path": self._path(),
             "interactions": [
                 " × ".join(_text(display_label(name, s.labels)) for name in pair) for pair in interactions(fit)
@@ -192,8 +213,11 @@ class Explorer(anywidget.AnyWidget, Displayed):
 
     def _answer_to(self, kind: object, content: dict[str, Any]) -> dict[str, Any]:
         if kind == "refit":
-            names = structures(self._first, self._subject.frame)
+            names = structures(self._subject.fit, self._subject.frame)
             self.refit(names[int(content["structure"])], engine=content["engine"], reml=bool(content["reml"]))
+            return {"type": "refitted"}
+        if kind == "rung" and self._subject.rungs is not None:
+            self.rung(list(self._subject.rungs.formulas)[int(content["model"])])
             return {"type": "refitted"}
         if kind == "carriers":
             return {"type": "carriers", "row": int(content["row"]), "factors": self._carriers(int(content["row"]))}
@@ -245,11 +269,11 @@ class Explorer(anywidget.AnyWidget, Displayed):
 
     def _factors(self) -> list[Factor]:
         """Prompts and annotators first, then the fit's other factors."""
-        own = {factor.name: factor for factor in self._first.problem.factors}
+        own = {factor.name: factor for factor in self._subject.fit.problem.factors}
         frame = self._subject.frame
         for name in ("prompt", "annotator"):
             if name not in own and frame is not None and name in frame.columns:
-                own[name] = grouping_factor(RandomTerm("1", (name,)), fitted_rows(self._first, frame))
+                own[name] = grouping_factor(RandomTerm("1", (name,)), fitted_rows(self._subject.fit, frame))
         first = [own.pop(name) for name in ("prompt", "annotator") if name in own]
         return [*first, *own.values()]
 

@@ -11,7 +11,6 @@ import pytest
 from tests.browser import page
 from tests.explorer.lab import lab, notebook, open_explorer
 
-pytest.importorskip("anywidget", reason="needs anywidget: pip install 'pluristats[explore]'")
 pytest.importorskip("jupyterlab")
 pytestmark = pytest.mark.slow
 
@@ -21,6 +20,18 @@ import pluristats as ps
 study = ps.simulate_study(n_annotators=16, n_prompts=40, seed=3, n_features=4, n_traits=3, n_interactions=2)
 fit = ps.lmer("rating ~ actions + Gender + Gender:action_Privacy + (1|annotator) + (1|prompt)", study)
 fit.explore(study)
+"""
+LADDER = """
+import warnings; warnings.simplefilter("ignore")
+import pluristats as ps
+study = ps.simulate_study(n_annotators=16, n_prompts=40, seed=3, n_features=4, n_traits=3, n_interactions=2)
+ps.bic_ladder(study, "mixed").explore(study, model="3")
+"""
+LASSO = """
+import warnings; warnings.simplefilter("ignore")
+import pluristats as ps
+study = ps.simulate_study(n_annotators=16, n_prompts=40, seed=3, n_features=4, n_traits=3, n_interactions=2)
+ps.rq1(study, validate=False).explore(study)
 """
 HOSTILE = """
 import warnings; warnings.simplefilter("ignore")
@@ -46,6 +57,8 @@ fit.explore(study)
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("lab")
     notebook(folder / "fit.ipynb", FIT)
+    notebook(folder / "ladder.ipynb", LADDER)
+    notebook(folder / "lasso.ipynb", LASSO)
     notebook(folder / "hostile.ipynb", HOSTILE)
     with lab(folder) as where:
         yield where
@@ -60,6 +73,12 @@ def listen(p: Any) -> list[str]:
 
 
 def shown(box: Any) -> list[str]:
+    """Names of the rows, once all stand that the status counts: they are drawn in steps."""
+    rows = box.locator(".ps-scroll tbody tr")
+    for _ in range(100):
+        if rows.count() == int(box.locator(".ps-status").text_content().split(" of ")[0].split()[-1]):
+            break
+        box.page.wait_for_timeout(50)
     return box.locator(".ps-scroll tbody tr .ps-pick").all_text_contents()
 
 
@@ -111,9 +130,9 @@ def test_a_person_explores(address: str, tmp_path: Path) -> None:
         before = estimates(box)
         assert box.locator(".ps-before").count() == 0
         box.get_by_label("Random part").select_option(label="none")
-        box.locator(".ps-before").first.wait_for()
+        box.locator(".ps-status", has_text="Refitted").wait_for()
         assert box.locator(".ps-before").count() == n and estimates(box) != before
-        assert "Refitted" in status.text_content() and "Least squares" in box.locator(".ps-line").text_content()
+        assert "Least squares" in box.locator(".ps-line").text_content()
 
         # What carries a coefficient, by keyboard, and back.
         pick = box.get_by_role("button", name="Gender", exact=True)
@@ -149,6 +168,57 @@ def test_a_person_explores(address: str, tmp_path: Path) -> None:
         unnamed = "els => els.filter(e => !(e.labels && e.labels.length) && !e.ariaLabel).length"
         assert box.locator("input, select, textarea").evaluate_all(unnamed) == 0
         assert errors == []
+
+
+def test_models_of_a_ladder_are_switched(address: str) -> None:
+    with page() as p:
+        errors = listen(p)
+        box = open_explorer(p, address, "ladder.ipynb")
+        model = box.get_by_label("Model of the ladder")
+        assert model.locator("option").all_text_contents()[:2] == ["null: 1", "1: traits"]
+        before = dict(zip(shown(box), estimates(box), strict=True))
+        model.focus()
+        p.keyboard.press("ArrowDown")  # Model 4 adds the traits
+        box.locator(".ps-status", has_text="Refitted").wait_for()
+        after = dict(zip(shown(box), estimates(box), strict=True))
+        assert set(before) < set(after) and len(after) - len(before) == 13
+        assert box.locator(".ps-before").count() == len(before)
+        assert box.locator(".ps-title").text_content().startswith("rating ~ actions + effects + values + traits +")
+        assert p.evaluate("document.activeElement.tagName") == "SELECT"  # the keyboard stays where it was
+        assert errors == []
+
+
+def test_the_penalty_is_moved_along_its_path(address: str) -> None:
+    with page() as p:
+        errors = listen(p)
+        box = open_explorer(p, address, "lasso.ipynb")
+        slider, said = box.get_by_label("Penalty λ along the path"), box.locator("output")
+        # A bar each candidate at every penalty; those at zero stand on the line.
+        n = len(shown(box)) - 1
+        assert said.text_content().endswith("(chosen)") and box.locator(".ps-penalised").count() == n > 30
+        places = "els => els.map(e => e.getAttribute('x'))"
+        chosen = box.locator(".ps-penalised").evaluate_all(places)
+        assert 1 < len(set(chosen)) < n
+        slider.focus()
+        p.keyboard.press("Home")  # the largest penalty, under which nothing is left
+        largest = box.locator(".ps-penalised").evaluate_all(places)
+        assert len(set(largest)) == 1 and largest != chosen
+        assert slider.get_attribute("aria-valuetext") == said.text_content() and "chosen" not in said.text_content()
+        p.keyboard.press("End")
+        assert len(set(box.locator(".ps-penalised").evaluate_all(places))) > len(set(chosen))
+        assert errors == []
+
+
+def test_names_estimates_and_forest_fit_on_a_phone(address: str) -> None:
+    with page(width=360) as p:
+        box = open_explorer(p, address, "ladder.ipynb")
+        inside = "e => e.scrollWidth <= e.clientWidth"
+        assert box.locator(".ps-scroll").evaluate(inside)
+        assert box.locator(".ps-scroll td.ps-forest svg").first.bounding_box()["width"] >= 70
+        assert not box.locator("td.ps-p_value").first.is_visible()
+        box.locator(".ps-pick").nth(1).click()  # what has no column here stands in the detail
+        box.locator(".ps-detail h4").wait_for()
+        assert "95% interval −" in box.locator(".ps-detail p").nth(0).text_content()
 
 
 def test_hostile_text_is_text(address: str) -> None:

@@ -138,6 +138,18 @@ def test_partial_effects_are_population_predictions(fit: ps.LmerFit, study: ps.S
     assert (plain.low[-1, 7], plain.high[-1, 7]) == pytest.approx(tuple(ols.conf_int()[0]))
 
 
+def test_other_columns_of_a_partial_effect_may_be_categories_and_an_offset_counts(study: ps.Study) -> None:
+    t, a = study.groups["traits"][0], study.groups["actions"][0]
+    frame = study.frame().assign(kind=lambda rows: np.where(rows["annotator"].astype(int) % 3 > 0, "often", "rare"))
+    frame["given"] = np.linspace(0, 1, len(frame))
+    fit = ps.lmer(f"rating ~ {t} * {a} + kind + offset(given) + (1|annotator)", frame)
+    found = partial_effect(fit, t, a, frame)
+    new = pd.DataFrame({t: [found.values[0]], a: [found.x[3]], "kind": "often", "given": frame["given"].mean()})
+    by_fit = fit.predict(new.assign(annotator="?"), random=False, interval="confidence").iloc[0]
+    assert found.estimate[0, 3] == pytest.approx(by_fit.estimate)
+    assert (found.low[0, 3], found.high[0, 3]) == pytest.approx((by_fit.conf_low, by_fit.conf_high))
+
+
 def test_partial_effects_say_what_they_lack(study: ps.Study) -> None:
     t, a = study.groups["traits"][0], study.groups["actions"][0]
     fit = ps.lmer(f"rating ~ {t}:{a} + (1|prompt)", study)

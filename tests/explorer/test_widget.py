@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from pluristats.display.shown import SIMULATED
 from pluristats.errors import FitError, UnsupportedError
 from tests.markup import Page
 
-pytest.importorskip("anywidget")
 HOSTILE = "<img src=x onerror=alert(1)>\"'`\x00\ud800\u202e&amp;</script>"
 
 
@@ -119,17 +118,67 @@ def test_penalised_mixed_models_and_ladders_open_too(study: ps.Study) -> None:
         ladder = ps.bic_ladder(study, "common-rows")
         rung = ladder.explore(study, model="4")
         assert rung.fit.nobs == ladder.table.nobs.iloc[-1] and "prompt" in rung.fit.formula
+        with pytest.raises(ValueError, match="model is one of null, 1, 2, 3, 4, 5, 6, not '7'"):
+            ladder.explore(study, model="7")
     with pytest.raises(UnsupportedError, match="give the study"):
         ladder.explore()
     with pytest.raises(TypeError, match="not <class 'int'>"):
         ps.explore(3)
 
 
-def test_without_the_library_one_sentence(fit: ps.LmerFit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "pluristats.explorer.widget", raising=False)
-    monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(UnsupportedError, match=r"pip install 'pluristats\[explore\]'"):
-        fit.explore()
+def test_models_of_a_ladder_are_switched_and_their_code_fits_the_same_rows() -> None:
+    study = ps.simulate_study(n_annotators=20, n_prompts=24, seed=5, n_features=3, n_traits=3, n_interactions=1)
+    annotators = study.annotators
+    annotators.loc[3, "Factor_1"] = np.nan
+    study = replace(study, annotators_=annotators)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ladder = ps.bic_ladder(study, "mixed")
+        widget = ladder.explore(study, model="4", sort="size")
+        for place, row in enumerate(ladder.table.itertuples()):
+            assert told(widget, {"type": "rung", "model": place})["type"] == "refitted"
+            assert widget.fit.loglik == pytest.approx(row.loglik, abs=1e-6) and widget.fit.nobs == row.nobs
+            assert widget.state["models"][widget.state["model"]].startswith(f"{row.model}: ")
+        traits = [r["term"] for r in widget.state["rows"]].index(study.groups["traits"][0])
+        assert widget.state["before"][traits] is not None  # Model 5 had it, too
+        # The random part that is seen stays, and what was missing in other models' columns costs rows here, too.
+        widget.rung("4").refit("(1|annotator)", reml=True).rung("3")
+        assert widget.fit.reml and widget.state["structure"] == "(1|annotator)"
+        space: dict = {"study": study}
+        exec(widget.code(), space)
+        again = space["view"].fit
+        assert again.nobs == widget.fit.nobs < len(study.frame())
+        np.testing.assert_allclose(again.fixef, widget.fit.fixef, rtol=1e-6, atol=1e-9)
+        assert space["view"].state["model"] == 3
+    assert told(ladder.explore(study), {"type": "rung", "model": 9})["type"] == "error"
+
+
+def test_code_of_a_selection_keeps_the_rows_that_left_out_columns_cost(study: ps.Study) -> None:
+    frame = study.frame().copy()
+    a, b, c = study.groups["actions"][:3] if len(study.groups["actions"]) > 2 else study.feature_names[:3]
+    rng = np.random.default_rng(0)
+    frame["noise"] = rng.normal(size=len(frame))
+    frame.loc[frame.index[::3], "noise"] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        selection = ps.lasso_select(f"rating ~ {a} + {b} + {c} + noise + (1|annotator)", frame, penalty="bic")
+        assert "noise" not in selection.selected
+        space: dict = {"study": frame}
+        exec(selection.explore(frame).code(), space)
+    assert space["fit"].nobs == selection.refit.nobs < len(frame)
+    np.testing.assert_allclose(space["fit"].fixef, selection.refit.fixef, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["statsmodels", pytest.param("lme4", marks=pytest.mark.r)])
+def test_other_engines_refit_the_same_model(fit: ps.LmerFit, study: ps.Study, engine: str) -> None:
+    widget = fit.explore(study)
+    if engine not in widget.state["engines"]:
+        pytest.skip("needs R and pymer4")
+    estimates = [r["v"][0] for r in widget.state["rows"]]
+    answer = told(widget, {"type": "refit", "structure": 0, "engine": engine, "reml": True})
+    assert answer["type"] == "refitted" and widget.fit.engine == engine == widget.state["engine"]
+    np.testing.assert_allclose([r["v"][0] for r in widget.state["rows"]], estimates, rtol=1e-3)
+    assert f"engine={engine!r}" in widget.code()
 
 
 def test_where_widgets_do_not_run_the_table_stands(fit: ps.LmerFit, study: ps.Study) -> None:
