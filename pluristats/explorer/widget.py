@@ -32,7 +32,11 @@ from pluristats.models.lmer import Engine
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HERE = Path(__file__).parent
+FRONT = Path(__file__).parent / "front"
+# One module in the browser, as a widget's cannot import others; each file uses those before it.
+_MODULE = "\n".join(
+    (FRONT / f"{name}.js").read_text(encoding="utf-8") for name in ("dom", "view", "forest", "panels", "explore")
+)
 TOP = 10
 UNITS = ("annotator", "prompt")
 _LONGEST = 300
@@ -45,8 +49,8 @@ class Explorer(anywidget.AnyWidget, Displayed):
     carriers and code by messages. No message runs code or names a file.
     """
 
-    _esm = HERE / "explore.js"
-    _css = HERE / "explore.css"
+    _esm = _MODULE
+    _css = FRONT / "explore.css"
     state = traitlets.Dict().tag(sync=True)
     filter = traitlets.Dict().tag(sync=True)
 

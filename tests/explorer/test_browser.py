@@ -177,6 +177,8 @@ def test_models_of_a_ladder_are_switched(address: str) -> None:
         model = box.get_by_label("Model of the ladder")
         assert model.locator("option").all_text_contents()[:2] == ["null: 1", "1: traits"]
         before = dict(zip(shown(box), estimates(box), strict=True))
+        box.get_by_role("button", name="Social harm").click()
+        box.locator(".ps-detail h4", has_text="What carries Social harm").wait_for()
         model.focus()
         p.keyboard.press("ArrowDown")  # Model 4 adds the traits
         box.locator(".ps-status", has_text="Refitted").wait_for()
@@ -184,11 +186,15 @@ def test_models_of_a_ladder_are_switched(address: str) -> None:
         assert set(before) < set(after) and len(after) - len(before) == 13
         assert box.locator(".ps-before").count() == len(before)
         assert box.locator(".ps-title").text_content().startswith("rating ~ actions + effects + values + traits +")
-        assert p.evaluate("document.activeElement.tagName") == "SELECT"  # the keyboard stays where it was
+        # What was chosen stays chosen, and the keyboard where it was.
+        box.locator(".ps-detail h4", has_text="What carries Social harm").wait_for()
+        assert p.evaluate("document.activeElement.tagName") == "SELECT"
+        model.select_option(label="1: traits")
+        box.locator(".ps-detail").wait_for(state="hidden")  # Model 1 has no such coefficient
         assert errors == []
 
 
-def test_the_penalty_is_moved_along_its_path(address: str) -> None:
+def test_the_penalty_is_moved_along_its_path(address: str, tmp_path: Path) -> None:
     with page() as p:
         errors = listen(p)
         box = open_explorer(p, address, "lasso.ipynb")
@@ -206,6 +212,10 @@ def test_the_penalty_is_moved_along_its_path(address: str) -> None:
         assert slider.get_attribute("aria-valuetext") == said.text_content() and "chosen" not in said.text_content()
         p.keyboard.press("End")
         assert len(set(box.locator(".ps-penalised").evaluate_all(places))) > len(set(chosen))
+        with p.expect_download() as saved:
+            box.get_by_role("button", name="Download SVG").click()
+        saved.value.save_as(tmp_path / "figure.svg")
+        assert (tmp_path / "figure.svg").read_text().count("<rect") == n + 1  # a bar each, and the ground
         assert errors == []
 
 
