@@ -107,35 +107,36 @@ def _short_names() -> Iterator[str]:
 
 def _shorten(element: ElementTree.Element, names: dict[str, str]) -> None:
     given = element.attrib
-    if "id" in given and given["id"] not in names:
-        del given["id"]
+    if given.get("id") not in names:
+        given.pop("id", None)
     if "d" in given and given.get("transform") == _GLYPH:
         given["d"], given["transform"] = steps(given["d"], 0, 1 / 8), _COARSER
     elif "d" in given:
         given["d"] = steps(given["d"], 2)
     for key, value in given.items():
-        if key == "id":
-            given[key] = names[value]
-        elif key == _HREF and value[:1] == "#":
-            given[key] = "#" + names[value[1:]]
-        elif key == _HREF and value.startswith(_PNG):
-            given[key] = _PNG + base64.b64encode(paletted(base64.b64decode(value.removeprefix(_PNG)))).decode()
-        elif key in _LENGTHS:
-            given[key] = _rounded(value)
-        elif key == "style":
-            given[key] = value.replace("; ", ";").replace(": ", ":")
-        elif key == "transform":
-            given[key] = _TRANSLATED.sub(lambda match: _rounded(match[0]), value)
-        if "url(#" in value:
-            given[key] = _REFERENCE.sub(lambda match: f"url(#{names[match[1]]})", given[key])
+        given[key] = _REFERENCE.sub(lambda match: f"url(#{names[match[1]]})", _value(key, value, names))
     # A glyph's place: a distance along the line says it in fewer letters than a transformation.
-    if (
-        element.tag == f"{{{_SVG}}}use"
-        and "x" not in given
-        and (shift := _SHIFTED.fullmatch(given.get("transform", "")))
-    ):
+    shift = _SHIFTED.fullmatch(given.get("transform", ""))
+    if element.tag == f"{{{_SVG}}}use" and "x" not in given and shift:
         del given["transform"]
         given["x"] = f"{round(float(shift[1]), 1):g}"  # in hundredths of the font's size
+
+
+def _value(key: str, value: str, names: dict[str, str]) -> str:
+    """An attribute in fewer letters."""
+    if key == "id":
+        return names[value]
+    if key == _HREF and value[:1] == "#":
+        return "#" + names[value[1:]]
+    if key == _HREF and value.startswith(_PNG):
+        return _PNG + base64.b64encode(paletted(base64.b64decode(value.removeprefix(_PNG)))).decode()
+    if key in _LENGTHS:
+        return _rounded(value)
+    if key == "style":
+        return value.replace("; ", ";").replace(": ", ":")
+    if key == "transform":
+        return _TRANSLATED.sub(lambda match: _rounded(match[0]), value)
+    return value
 
 
 def _rounded(text: str) -> str:
