@@ -153,6 +153,18 @@ def test_a_budget_holds_at_the_batch_price(store):
     assert server.asked.total() == 3
 
 
+def test_a_dry_run_after_batches_reckons_with_their_tokens(store):
+    prices = {"m": Price(1e6, 1e6, batch=0.5)}
+    with batching() as server:
+        batches = runner(server, store, per_batch=100, concurrency=1, prices=prices)
+        quiet(batches, [ask(f"question {i:02}") for i in range(20)])
+        direct = ChatClient(server.endpoint(), store, batches.limits)
+        estimate = direct.dry_run([ask(f"question {i}") for i in range(20, 30)])
+    # 10 + 5 tokens each, as the batches' answers; how long they would take directly nobody knows: 2 s.
+    assert (estimate.calls, estimate.prompt_tokens, estimate.completion_tokens) == (10, 100, 50)
+    assert estimate.cost == pytest.approx(150) and estimate.seconds == pytest.approx(20)
+
+
 def test_what_cannot_be_batched(store):
     with batching() as server:
         with pytest.raises(LLMError, match="give a list, not an iterator"):
