@@ -88,7 +88,8 @@ class ChatClient:
             )
             loop.run(session, self._noting(requests, keys))
         if session.stopped:
-            raise LLMStopped(session.stopped, sum(session.counts.outcomes.values()), total)
+            outcomes = session.counts.outcomes
+            raise LLMStopped(session.stopped, outcomes.total(), total, outcomes["failed"])
         warn(session.counts, len(keys))
         return Run(self.store, self.endpoint.identity, keys, chain, session.counts, number)
 

@@ -84,8 +84,8 @@ def estimate_run(
 
     Rule: with at least 20 answers of a model in the store, prompt tokens are their mean tokens a byte of request, an
     answer's tokens their mean (at most ``max_tokens``), its seconds the mean of those that came by direct calls;
-    otherwise a quarter of the bytes, ``max_tokens`` (or 500) and 2 s. Duration = max(calls × seconds / concurrency, calls and tokens over their limits a
-    minute), or 24 hours by the Batch API, at its price.
+    otherwise a quarter of the bytes, ``max_tokens`` (or 500) and 2 s. Duration = max(calls × seconds / concurrency,
+    calls and tokens over their limits a minute), or 24 hours by the Batch API, at its price.
     """
     seen: set[bytes] = set()
     means: dict[str, _Means | None] = {}

@@ -288,7 +288,10 @@ class Session:
     def _breaker(self, stored: Stored) -> None:
         self._failed_in_a_row = self._failed_in_a_row + 1 if stored.kind == "failed" else 0
         if self._failed_in_a_row >= self.limits.stop_after:
-            self.stop(f"{self._failed_in_a_row} requests in a row have failed, the last with {stored.reason}")
+            self.stop(
+                f"{self.endpoint.base_url}: {self._failed_in_a_row} requests in a row have failed, the last with "
+                f"{stored.reason}; see that this is the right address and that it answers"
+            )
 
     def _count(self, settled: Settled, asked: str) -> None:
         stored, counts = settled.stored, self.counts

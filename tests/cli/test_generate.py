@@ -59,7 +59,7 @@ def test_a_budget_holds_over_resumed_runs(
         words += ("--key-variable", "MY_KEY", "--concurrency", 1)
         stopped = [command(*words, "--max-requests", 5) for _ in range(2)]
         assert [done.status for done in stopped] == [1, 1]
-        assert "5 of 22 requests are answered" in stopped[0].stderr and "raise it to go on" in stopped[1].stderr
+        assert "5 of 22 requests were settled" in stopped[0].stderr and "raise it to go on" in stopped[1].stderr
         assert not (tmp_path / "v.jsonl").exists()
         assert command(*words, "--collect").status == 0
         rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]

@@ -118,7 +118,7 @@ def test_calls_that_fail_in_passing_are_tried_again_and_a_lost_creation_is_found
 def test_an_endpoint_without_batches_is_named(store):
     with batching() as server:
         server.trouble = [404]
-        with pytest.raises(LLMStopped, match="does not serve batches: status 404: trouble"):
+        with pytest.raises(LLMStopped, match="does not serve batches: status 404: trouble; every answer is stored"):
             quiet(runner(server, store), REQUESTS)
     assert store.rows("SELECT count(*) FROM attempts") == [(0,)]
 

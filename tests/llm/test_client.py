@@ -204,20 +204,24 @@ def test_what_no_waiting_helps_stops_the_run(response, says, client, store):
             quiet(client(server, concurrency=2), [ask(str(i)) for i in range(50)])
         assert server.requests <= 3
     assert KEY not in str(stopped.value)
-    assert str(stopped.value).endswith("1 of 50 requests are answered and stored, run the same again to go on")
+    assert str(stopped.value).endswith(
+        "; 1 of 50 requests were settled by then, every answer is stored: run the same again to go on"
+    )
     assert store.rows("SELECT count(*) FROM responses") == [(1,)]
 
 
 def test_an_endpoint_that_fails_everything_stops_the_run(client, store):
     with serving(error(500, "on fire")) as server:
-        with pytest.raises(LLMStopped, match="5 requests in a row have failed, the last with status 500: on fire"):
+        with pytest.raises(LLMStopped, match="5 requests in a row have failed, the last with status 500: on fire") as e:
             quiet(client(server, attempts=2, stop_after=5, concurrency=3), (ask(str(i)) for i in range(1000)))
+        assert server.endpoint().base_url in e.value.why and "the right address" in e.value.why
+        assert e.value.failed == e.value.settled >= 5 and "--retry-failed" in str(e.value)
         assert server.requests <= 2 * (5 + 3)
 
 
 def test_nobody_listens(store):
     client = ChatClient(Endpoint("http://127.0.0.1:9/v1", "m"), store, Limits(**QUICK, stop_after=2, attempts=2))
-    with pytest.raises(LLMStopped, match="cannot connect"):
+    with pytest.raises(LLMStopped, match=r"http://127\.0\.0\.1:9/v1: .* cannot connect; see that this is the right"):
         quiet(client, [ask(str(i)) for i in range(9)])
     # What never reached the endpoint costs nothing.
     assert store.spent_tokens(client.endpoint.identity)[0][3:] == (0, 0)
