@@ -112,10 +112,13 @@ class ChatClient:
 def _teller(advance: Advance, priced: bool) -> Any:
     """Progress in requests that had to be sent; those found in the store only make fewer of them."""
 
-    def told(counts: Counts, fresh: bool) -> None:
+    def told(counts: Counts, fresh: bool | None) -> None:
         parts = [f"{counts.reused} from the store"] if counts.reused else []
         parts += [f"{counts.outcomes[kind]} {kind}" for kind in ("refused", "failed") if counts.outcomes[kind]]
+        if counts.troubles:
+            ((most, _),) = counts.troubles.most_common(1)
+            parts += [f"attempts without an answer: {counts.troubles.total():,} (mostly {most})"]
         parts += [f"cost {counts.cost:.4g}" if priced else f"{counts.completion_tokens:,} tokens"]
-        advance(int(fresh), fewer=int(not fresh), note=", ".join(parts))
+        advance(int(fresh is True), fewer=int(fresh is False), note=", ".join(parts))
 
     return told

@@ -9,6 +9,7 @@ import pytest
 
 from pluristats.errors import LLMError, LLMStopped, MissingAnswersWarning, ModelDriftWarning
 from pluristats.llm import ChatClient, Completed, Endpoint, Failed, Limits, NotAsked, Price, Refused, ResponseStore
+from pluristats.progress import span
 from tests.llm.conftest import QUICK, ask
 from tests.llm.endpoint import KEY, completion, cut, drip, error, http, later, serving
 
@@ -295,6 +296,25 @@ def test_progress_reads_in_a_log(client, capsys):
     assert first.startswith("variants: 4/4, ") and first.endswith("cost 80")
     assert second.startswith("variants: 2/2, ") and second.endswith("4 from the store, cost 40")
     assert out == ""
+
+
+def test_a_run_that_waits_says_so_in_a_log(client, capsys, monkeypatch):
+    """A log of a run whose endpoint answers nothing must not stay empty until the last try."""
+    monkeypatch.setattr("pluristats.llm.session._BEAT", 0.05)
+    monkeypatch.setattr("pluristats.progress._EVERY", 0.05)
+    with serving(lambda question, time: error(500) if time < 3 else http()) as server:
+        client(server, first_wait=0.5, longest_wait=0.5, attempts=3).run([ask()], what="variants")
+    *waiting, last = capsys.readouterr().err.splitlines()
+    assert "variants: 0/1, 0/s, waiting, attempts without an answer: 1 (mostly status 500), 0 tokens" in waiting
+    assert last.startswith("variants: 1/1, ") and "attempts without an answer: 2" in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (53_358, "14.8 h"), (561_600, "6.5 days")],
+)
+def test_what_is_left_of_a_run_of_days_can_be_read(seconds, says):
+    assert span(seconds) == says
 
 
 def test_a_fault_of_the_callers_own_ends_the_run_and_loses_nothing(client, store):
