@@ -47,6 +47,7 @@ RequestsPerMinute = Annotated[float | None, typer.Option("--requests-per-minute"
 TokensPerMinute = Annotated[float | None, typer.Option("--tokens-per-minute", help="Rate limit.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="The endpoint's own by default.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the endpoint's random numbers.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good in an earlier run.")]
 KeyVariable = Annotated[str, typer.Option("--key-variable", help="Environment variable of the API key.")]
 NoKey = Annotated[bool, typer.Option("--no-key", help="The endpoint asks for no key.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that hold something else.")]
@@ -63,6 +64,8 @@ class Asking:
         Of the client.
     batch, batch_every
         Ask by the Batch API, and how often to look.
+    retry_failed
+        Ask again what failed for good in an earlier run.
     """
 
     endpoint: Endpoint
@@ -70,6 +73,7 @@ class Asking:
     limits: Limits
     batch: bool
     batch_every: float
+    retry_failed: bool
 
     def client(self, model: str = "", base_url: str = "") -> ChatClient:
         """A client of the endpoint, or of another model or address beside it."""
@@ -79,7 +83,7 @@ class Asking:
 
         changed: dict[str, Any] = {"model": model} if model else {}
         changed |= {"base_url": base_url, "name": ""} if base_url else {}
-        return ChatClient(replace(self.endpoint, **changed), self.store, self.limits)
+        return ChatClient(replace(self.endpoint, **changed), self.store, self.limits, retry_failed=self.retry_failed)
 
     def asker(self, model: str = "", base_url: str = "") -> Asker:
         """What sends requests: the client, or its batches."""
@@ -107,6 +111,7 @@ class Whom:
     concurrency: Concurrency = 16
     requests_per_minute: RequestsPerMinute = None
     tokens_per_minute: TokensPerMinute = None
+    retry_failed: RetryFailed = False
     key_variable: KeyVariable = "OPENAI_API_KEY"
     no_key: NoKey = False
 
@@ -135,7 +140,8 @@ class Whom:
         else:
             endpoint = _given(self.base_url, self.model, self.key_variable, self.no_key)
         with _opened(answers, may_make=not silent) as kept, endpoint as known:
-            yield Asking(known, kept, limits, self.batch, 0.2 if self.simulated else self.batch_every)
+            every = 0.2 if self.simulated else self.batch_every
+            yield Asking(known, kept, limits, self.batch, every, self.retry_failed)
 
     def _limits(self) -> Limits:
         from pluristats.llm import Limits, load_prices

@@ -30,10 +30,15 @@ class ChatClient:
         Answers by request key; what it holds is not asked again.
     limits
         What a run may do.
+    retry_failed
+        Every run asks again what failed for good in an earlier one, also where nobody says so to `run`.
     """
 
-    def __init__(self, endpoint: Endpoint, store: ResponseStore, limits: Limits | None = None):
+    def __init__(
+        self, endpoint: Endpoint, store: ResponseStore, limits: Limits | None = None, *, retry_failed: bool = False
+    ):
         self.endpoint, self.store, self.limits = endpoint, store, limits or Limits()
+        self.retry_failed = retry_failed
 
     def run(
         self,
@@ -83,7 +88,7 @@ class ChatClient:
                 self.store,
                 self.limits,
                 follow_up=chain.follow_up,
-                retry_failed=retry_failed,
+                retry_failed=retry_failed or self.retry_failed,
                 told=_teller(advance, bool(self.limits.prices)),
             )
             loop.run(session, self._noting(requests, keys))
@@ -101,7 +106,8 @@ class ChatClient:
 
     def dry_run(self, requests: Iterable[ChatRequest], *, retry_failed: bool = False, batch: bool = False) -> Estimate:
         """What `run` (or, with ``batch``, `BatchRunner.run`) would send, cost and take; nothing is sent."""
-        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, retry_failed, batch)
+        again = retry_failed or self.retry_failed
+        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, again, batch)
 
     def _noting(self, requests: Iterable[ChatRequest], keys: list[str]) -> Iterator[tuple[str, ChatRequest]]:
         for request in requests:

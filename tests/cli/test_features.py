@@ -74,6 +74,22 @@ def test_a_budget_holds_and_what_is_there_can_be_collected(prompts: Path, tmp_pa
         assert simulated_stats(url)["answered"] == 4
 
 
+@pytest.mark.parametrize("batch", [(), ("--batch", "--batch-every", 0.1)])
+def test_what_failed_while_the_endpoint_was_down_is_asked_again_on_request(
+    batch: tuple[object, ...], prompts: Path, tmp_path: Path, command: InProcess
+) -> None:
+    """Failures are kept for good: without a way to ask again, an outage would cost the prompts their features."""
+    names = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--model", "m", "--no-key", "--topics", "none")
+    with simulated_endpoint(faults=["400=1"], fault_attempts=1) as url:
+        words = (*names, "--base-url", url, "--no-values", *batch)
+        assert command(*words).status == 1
+        assert command(*words, "--dry-run", "--json").json()["harms"]["calls"] == 0
+        assert command(*words).status == 1 and simulated_stats(url)["answered"] == 0
+        assert command(*words, "--retry-failed", "--dry-run", "--json").json()["harms"]["calls"] == 2
+        told = command(*words, "--retry-failed", "--json").json()
+        assert (told["sent"], told["rows"], simulated_stats(url)["answered"]) == (4, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
