@@ -116,7 +116,9 @@ class Whom:
     no_key: NoKey = False
 
     @contextmanager
-    def asking(self, answers: Path, *, seed: int, resume: bool = True, silent: bool = False) -> Iterator[Asking]:
+    def asking(
+        self, answers: Path, *, seed: int, resume: bool = True, silent: bool = False, anybody: bool = True
+    ) -> Iterator[Asking]:
         """Open the store, start the embedded endpoint where it is wanted, and give what asks.
 
         Parameters
@@ -129,17 +131,20 @@ class Whom:
             Whether the store may hold answers already.
         silent
             Nothing will be sent.
+        anybody
+            False where no model is asked for anything, so that no endpoint need be named.
         """
         if not resume and answers.exists():
             raise GenerateError(
                 f"{answers} holds an earlier run's answers; leave --no-resume out, or name another --store"
             )
         limits = self._limits()
-        if self.simulated:
+        silent = silent or not anybody
+        if self.simulated or not anybody:
             endpoint = _simulated(seed, self.model, silent)
         else:
             endpoint = _given(self.base_url, self.model, self.key_variable, self.no_key)
-        with _opened(answers, may_make=not silent) as kept, endpoint as known:
+        with endpoint as known, _opened(answers, may_make=not silent) as kept:
             every = 0.2 if self.simulated else self.batch_every
             yield Asking(known, kept, limits, self.batch, every, self.retry_failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -77,7 +78,9 @@ def features(
     from pluristats.extract.topics import need_topics
     from pluristats.features import load_profile
     from pluristats.texts import check_place, load_template, write_table
+    from pluristats.topics.files import check_folder
 
+    _check(trees, values and topics != "none", bool(profile), bool(kaleido) and not values, name_topics)
     wanted = _wanted(topics) if values else None
     if isinstance(wanted, int):
         need_topics(embedder)
@@ -102,14 +105,20 @@ def features(
     for path, columns in ((out, pool.FIRST), (beside.get("trees"), tree_files.FIRST), (beside.get("values"), _VALUES)):
         if path is not None:
             check_place(path, columns, force)
+    folder = out.with_suffix(".topics")  # of a model that is found or named here
+    if isinstance(wanted, int) or name_topics:
+        check_folder(folder, force)
     weights = load_profile(profile) if profile else None
     found = extract.load_prompts(prompts, id_column=id_column, text_column=text_column)
-    session = whom.asking(answers, seed=seed, resume=resume, silent=dry_run or collect)
+    anybody = bool(kinds) or name_topics
+    session = whom.asking(answers, seed=seed, resume=resume, silent=dry_run or collect, anybody=anybody)
     with session as ask, warnings_on_stderr() as told:
         other = {"benefits": (benefit_model, benefit_base_url)}
         clients = {kind: ask.client(*other.get(kind, ())) for kind in recipe.kinds}
         if dry_run:
             asking.say_estimates(extract.dry_run(found, recipe, clients, batch=whom.batch), as_json)
+            if name_topics:
+                print("names of topics are one call each besides, of up to 300 values", file=sys.stderr)
             return
         if collect:
             taken = extract.collect(found, recipe, clients)
@@ -119,7 +128,9 @@ def features(
         named = taken.values if not kaleido else _kaleido(found, kaleido, kaleido_embedder, out)
         model_of = _topics(named, wanted, embedder, topic_size, seed)
         if model_of is not None and name_topics:
-            model_of, run = extract.name_topics(model_of, ask.asker())
+            model_of, run = (
+                extract.collect_names(model_of, ask.client()) if collect else extract.name_topics(model_of, ask.asker())
+            )
             runs.append(run)
         signed = None
         if named is not None and model_of is not None:
@@ -129,23 +140,37 @@ def features(
             tree_files.write_trees(beside["trees"], taken.trees.trees(), force=force)
         if named is not None:
             write_table(named.items(), beside["values"], {"kind": "values", "simulated": named.simulated})
-        if model_of is not None and isinstance(wanted, int):
-            beside["topics"] = model_of.save(out.with_suffix(".topics"), force=True)
+        if model_of is not None and model_of is not wanted:
+            beside["topics"] = model_of.save(folder, force=force)
         table.write(out, force=force)
         counts = {name: part.counts() for name, part in (("trees", taken.trees), ("values", named)) if part is not None}
         spent = asking.spend(*runs)
-        files = {"out": out, **beside, "store": answers}
+        files = {"out": out, **beside} | ({"store": answers} if anybody else {})
     _tell(found, counts, table, files, spent, told, bool(whom.prices), as_json)
 
 
-def _wanted(topics: str) -> int | Path | None:
-    """How many topics to find, the folder of a model, or None."""
+def _check(trees: bool, topics: bool, profile: bool, kaleido_alone: bool, name_topics: bool) -> None:
+    """Refuse, before anything is paid for, options that leave nothing to take or go with what is not taken."""
+    if not trees and not topics:
+        raise GenerateError("there is nothing to make features of: take trees, or values with --topics")
+    if profile and not trees:
+        raise GenerateError("--profile scores trees; leave it out, or --no-trees")
+    if kaleido_alone:
+        raise GenerateError("--kaleido names values; leave it out, or --no-values")
+    if name_topics and not topics:
+        raise GenerateError("--name-topics names the topics of values; leave it out, or --no-values and --topics none")
+
+
+def _wanted(topics: str) -> int | TopicModel | None:
+    """How many topics to find, the model that is given, or None."""
+    from pluristats.topics import load_topics
+
     if topics == "none":
         return None
     if topics.isdigit() and int(topics):
         return int(topics)
     if Path(topics).is_dir():
-        return Path(topics)
+        return load_topics(topics)
     raise GenerateError(f"--topics {topics!r}: give a number of topics, the folder of a topic model, or none")
 
 
@@ -162,15 +187,13 @@ def _kaleido(prompts: Prompts, checkpoint: str, embedder: str, out: Path) -> Kal
 
 
 def _topics(
-    named: ExtractedValues | KaleidoValues | None, wanted: int | Path | None, embedder: str, size: int, seed: int
+    named: ExtractedValues | KaleidoValues | None, wanted: int | TopicModel | None, embedder: str, size: int, seed: int
 ) -> TopicModel | None:
     """The topic model that is given, or found in the values."""
-    from pluristats.topics import fit_topics, load_topics, sentence_embedder
+    from pluristats.topics import fit_topics, sentence_embedder
 
-    if named is None or wanted is None:
-        return None
-    if isinstance(wanted, Path):
-        return load_topics(wanted)
+    if named is None or not isinstance(wanted, int):
+        return wanted
     embed = embedder if embedder in ("minilm", "light") else sentence_embedder(embedder)
     return fit_topics(
         named.items()["text"],
@@ -220,7 +243,8 @@ def _tell(
     print(f"{len(table.table):,} prompts with all features written to {printable(str(files['out']))}")
     for reason, number in reasons.items():
         print(f"{number:,} left out: {printable(str(reason))}")
-    print(asking.say_spend(spent, priced, files["store"]))
+    if "store" in files:
+        print(asking.say_spend(spent, priced, files["store"]))
     print(
         printable("beside it: " + ", ".join(str(path) for name, path in files.items() if name not in ("out", "store")))
     )

@@ -209,6 +209,6 @@ def _few_note(found: Clusters, settings: Settings) -> tuple[str, ...]:
     if number >= settings.topics:
         return ()
     note = f"{number} topics were found where {settings.topics} were asked for"
-    remedy = f"a min_cluster_size smaller than {settings.min_cluster_size}, or more texts, may give more"
+    remedy = f"a min_cluster_size (--topic-size) below {settings.min_cluster_size}, or more texts, may give more"
     warnings.warn(f"{note}; {remedy}.", FewTopicsWarning, stacklevel=3)
     return (note,)

@@ -94,8 +94,12 @@ def test_what_failed_while_the_endpoint_was_down_is_asked_again_on_request(
     ("words", "says"),
     [
         ((), "say whom to ask with --base-url and --model, or try it with --simulated"),
-        (("--simulated", "--no-trees", "--no-values"), "kinds are some of harms, benefits, values, not none"),
+        (("--simulated", "--no-trees", "--no-values"), "nothing to make features of"),
         (("--simulated", "--no-trees", "--topics", "none"), "nothing to make features of"),
+        (("--simulated", "--no-trees", "--topics", "9", "--profile", "graded"), "--profile scores"),
+        (("--simulated", "--no-values", "--kaleido", "x"), "--kaleido names values"),
+        (("--simulated", "--name-topics"), "--name-topics names the topics of values"),
+        (("--simulated", "--topics", "."), "topics.json cannot be read"),
         (("--simulated", "--harm-template", "nope"), "there is no template 'nope'"),
         (("--simulated", "--samples", "0"), "samples is 0"),
         (("--simulated", "--profile", "nope"), "nope"),
@@ -115,4 +119,5 @@ def test_what_cannot_be_is_one_sentence(
     topics = () if "--topics" in words else ("--topics", "none")
     done = command("features", "prompts.csv", "--out", "pool.jsonl", *topics, *words)
     assert done.status == 1 and says in done.stderr.splitlines()[-1] and done.stderr.count("error:") == 1
-    assert not (tmp_path / "pool.jsonl").exists()
+    # Said before anything is asked and paid for.
+    assert "harms:" not in done.stderr and "values:" not in done.stderr
