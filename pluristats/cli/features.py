@@ -192,8 +192,10 @@ def _topics(
     """The topic model that is given, or found in the values."""
     from pluristats.topics import fit_topics, sentence_embedder
 
-    if named is None or not isinstance(wanted, int):
+    if not isinstance(wanted, int):
         return wanted
+    if named is None:
+        return None
     embed = embedder if embedder in ("minilm", "light") else sentence_embedder(embedder)
     return fit_topics(
         named.items()["text"],

@@ -176,7 +176,9 @@ class BatchRunner:
             if self.limits.max_cost is not None and request.most_completion_tokens is None:
                 raise LLMError("max_cost needs max_tokens in every request: without it an answer may cost anything")
             if not self._budget.fits(cost):
-                self._stopped = self._budget.reached()
+                # What is in open batches, or goes into one now, may turn out cheaper than its worst case.
+                if self._budget.no_more_requests or not (items or self._budget.promised or self.open()):
+                    self._stopped = self._budget.reached()
                 break
             self._budget.promise(cost)
             body = request.body()

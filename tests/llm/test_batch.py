@@ -140,14 +140,18 @@ def test_an_expired_batch_is_submitted_again(store):
         assert all(isinstance(outcome, Completed) for outcome in run) and set(server.asked.values()) <= {2, 3}
 
 
-def test_a_budget_holds_at_the_batch_price(store):
+def test_a_budget_holds_at_the_batch_price_and_is_used(store):
+    """What a worst case leaves unused goes into further batches; a run of one batch would ask a tenth of this."""
     prices = {"m": Price(1e6, 1e6, batch=0.5)}
+    requests = [ask(f"question {i:03}") for i in range(200)]
     with batching() as server:
         with pytest.raises(LLMStopped, match="of the budget of 800 are spent"):
-            quiet(runner(server, store, max_cost=800.0, prices=prices, per_batch=100), REQUESTS)
+            quiet(runner(server, store, max_cost=800.0, prices=prices, per_batch=100), requests)
         # A worst case is about 0.5 × (110 + 80 + 20) at first and half of 15 when answered.
         (spent,) = store.spent_tokens(server.endpoint().identity)
-        assert 0 < spent[2] < 10 and spent[1] and 0.5 * (spent[3] + spent[4]) == 7.5 * spent[2]
+        assert spent[1] and 0.5 * (spent[3] + spent[4]) == 7.5 * spent[2]
+        assert 650 < 7.5 * spent[2] <= 800 and len(server.batches) > 3
+        assert set(server.asked.values()) == {1}
     with batching() as server, pytest.raises(LLMStopped, match="budget of 3 requests"):
         quiet(runner(server, store, max_requests=3), REQUESTS)
     assert server.asked.total() == 3
