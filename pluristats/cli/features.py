@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from pluristats.extract.kaleido import KaleidoValues
     from pluristats.extract.recipe import Kind
     from pluristats.topics import TopicModel
+    from pluristats.values import Filtered, Thresholds
 
 _VALUES = ["prompt", "vrd", "text"]
+_FATES = {"relevance": "not relevant enough", "ngram": "alike in words", "embedding": "alike in meaning"}
 
 
 @asking.with_options
@@ -44,6 +47,13 @@ def features(
     kaleido_embedder: Annotated[
         str, typer.Option(help="Model that tells alike values of KALEIDO; its own by default.", metavar="NAME")
     ] = "",
+    relevance: Annotated[
+        float, typer.Option(help="Least relevance of values that a model names; KALEIDO's checkpoint has its own.")
+    ] = 0.0,
+    alike: Annotated[
+        float | None,
+        typer.Option(help="ROUGE-L above which two of a prompt's values say the same; the less relevant goes."),
+    ] = None,
     by: Annotated[
         Literal["seed", "prompt"], typer.Option(help="Trees of the seeds, as in the release, or of every prompt.")
     ] = "seed",
@@ -81,6 +91,7 @@ def features(
     from pluristats.topics.files import check_folder
 
     _check(trees, values and topics != "none", bool(profile), bool(kaleido) and not values, name_topics)
+    thresholds = _thresholds(relevance, alike, values and not kaleido)
     wanted = _wanted(topics) if values else None
     if isinstance(wanted, int):
         need_topics(embedder)
@@ -126,24 +137,28 @@ def features(
             taken = extract.take(found, recipe, {kind: ask.asker(*other.get(kind, ())) for kind in recipe.kinds})
         runs = taken.runs()
         named = taken.values if not kaleido else _kaleido(found, kaleido, kaleido_embedder, out)
-        model_of = _topics(named, wanted, embedder, topic_size, seed)
+        filtered = None if named is None else _filtered(named, thresholds)
+        model_of = _topics(filtered, wanted, embedder, topic_size, seed)
         if model_of is not None and name_topics:
             model_of, run = (
                 extract.collect_names(model_of, ask.client()) if collect else extract.name_topics(model_of, ask.asker())
             )
             runs.append(run)
         signed = None
-        if named is not None and model_of is not None:
-            signed = extract.value_features(named.items(), named.answered(), model_of)
+        if named is not None and filtered is not None and model_of is not None:
+            signed = extract.value_features(filtered.items, named.answered(), model_of)
         table = extract.feature_table(found, taken.trees, signed, by=by, profile=weights)
         if taken.trees is not None:
             tree_files.write_trees(beside["trees"], taken.trees.trees(), force=force)
-        if named is not None:
-            write_table(named.items(), beside["values"], {"kind": "values", "simulated": named.simulated})
+        if filtered is not None:
+            write_table(filtered.items, beside["values"], {"kind": "values", "simulated": filtered.simulated})
         if model_of is not None and model_of is not wanted:
             beside["topics"] = model_of.save(folder, force=force)
         table.write(out, force=force)
         counts = {name: part.counts() for name, part in (("trees", taken.trees), ("values", named)) if part is not None}
+        if filtered is not None:
+            fates = filtered.counts()
+            counts["items"] = dict(zip(fates["fate"], fates["items"].tolist(), strict=True))
         spent = asking.spend(*runs)
         files = {"out": out, **beside} | ({"store": answers} if anybody else {})
     _tell(found, counts, table, files, spent, told, bool(whom.prices), as_json)
@@ -159,6 +174,17 @@ def _check(trees: bool, topics: bool, profile: bool, kaleido_alone: bool, name_t
         raise GenerateError("--kaleido names values; leave it out, or --no-values")
     if name_topics and not topics:
         raise GenerateError("--name-topics names the topics of values; leave it out, or --no-values and --topics none")
+
+
+def _thresholds(relevance: float, alike: float | None, of_chat_model: bool) -> Thresholds:
+    """Which values of a chat model are kept; by default all."""
+    from pluristats.values import Thresholds
+
+    if (relevance or alike is not None) and not of_chat_model:
+        raise GenerateError("--relevance and --alike are for values of a chat model: KALEIDO's checkpoint has its own")
+    if alike is not None and find_spec("rouge_score") is None:
+        raise GenerateError("--alike needs the package rouge-score; pip install 'pluristats[kaleido]', or leave it out")
+    return Thresholds(relevance, alike)
 
 
 def _wanted(topics: str) -> int | TopicModel | None:
@@ -186,24 +212,29 @@ def _kaleido(prompts: Prompts, checkpoint: str, embedder: str, out: Path) -> Kal
     )
 
 
+def _filtered(named: ExtractedValues | KaleidoValues, thresholds: Thresholds) -> Filtered:
+    """The values that are kept: KALEIDO's by its checkpoint's thresholds, a chat model's by the given ones."""
+    from pluristats.extract import ExtractedValues
+
+    return named.filter(thresholds) if isinstance(named, ExtractedValues) else named.filtered
+
+
 def _topics(
-    named: ExtractedValues | KaleidoValues | None, wanted: int | TopicModel | None, embedder: str, size: int, seed: int
+    values: Filtered | None, wanted: int | TopicModel | None, embedder: str, size: int, seed: int
 ) -> TopicModel | None:
     """The topic model that is given, or found in the values."""
     from pluristats.topics import fit_topics, sentence_embedder
 
-    if not isinstance(wanted, int):
-        return wanted
-    if named is None:
-        return None
+    if values is None or not isinstance(wanted, int):
+        return None if isinstance(wanted, int) else wanted
     embed = embedder if embedder in ("minilm", "light") else sentence_embedder(embedder)
     return fit_topics(
-        named.items()["text"],
+        values.items["text"],
         topics=wanted,
         seed=seed,
         embed=embed,  # type: ignore[arg-type]
         min_cluster_size=size,
-        simulated=named.simulated,
+        simulated=values.simulated,
     )
 
 
@@ -240,7 +271,7 @@ def _tell(
     if len(prompts.left_out):
         print(f"{len(prompts.left_out):,} rows of {printable(prompts.source)} have no text")
     for name, count in counts.items():
-        print(f"{name}: {', '.join(f'{number:,} {status}' for status, number in count.items() if number)}")
+        print(f"{name}: {', '.join(f'{n:,} {_FATES.get(status, status)}' for status, n in count.items() if n)}")
     reasons = table.left_out["reason"].str.split(":").str[0].value_counts()
     print(f"{len(table.table):,} prompts with all features written to {printable(str(files['out']))}")
     for reason, number in reasons.items():

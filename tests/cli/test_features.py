@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,7 @@ def test_simulated_features_say_so_everywhere(prompts: Path, tmp_path: Path, com
     done = command(*words, "--profile", "graded")
     assert done.status == 0, done.stderr
     assert done.stdout.startswith("SIMULATED: ")
-    assert "trees: 2 ok\nvalues: 3 ok\n3 prompts with all features" in done.stdout
+    assert re.search(r"trees: 2 ok\nvalues: 3 ok\nitems: \d+ kept\n3 prompts with all features", done.stdout)
     assert "harms: 2/2" in done.stderr and "values: 3/3" in done.stderr
     table = pd.read_parquet(tmp_path / "pool.parquet")
     assert table["simulated"].all() and table["prompt"].tolist() == ["p1", "p2", "p3"]
@@ -42,6 +43,21 @@ def test_simulated_features_say_so_everywhere(prompts: Path, tmp_path: Path, com
     assert set(items["prompt"]) == {"p1", "p2", "p3"} and items["simulated"].all()
     told = command(*words, "--json").json()
     assert (told["sent"], told["rows"], told["simulated"], told["left_out"]) == (0, 3, True, [])
+
+
+def test_irrelevant_and_repeated_values_are_left_out_and_counted(
+    prompts: Path, tmp_path: Path, command: InProcess
+) -> None:
+    pytest.importorskip("rouge_score", reason="needs rouge-score: pip install 'pluristats[kaleido]'")
+    words = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--simulated", "--topics", "none", "--json")
+    everything = command(*words).json()["items_counts"]
+    items = pd.read_json(tmp_path / "pool.values.jsonl", lines=True)
+    assert everything == {"kept": len(items), "relevance": 0, "ngram": 0, "embedding": 0}
+    least = float(items["relevance"].median())
+    told = command(*words, "--relevance", least, "--alike", 0.3).json()["items_counts"]
+    kept = pd.read_json(tmp_path / "pool.values.jsonl", lines=True)
+    assert told["relevance"] == (items["relevance"] < least).sum() > 0 and kept["relevance"].min() >= least
+    assert told["kept"] == len(kept) and sum(told.values()) == len(items)
 
 
 def test_a_dry_run_counts_each_kind_and_batches_cost_half(prompts: Path, tmp_path: Path, command: InProcess) -> None:
@@ -98,6 +114,8 @@ def test_what_failed_while_the_endpoint_was_down_is_asked_again_on_request(
         (("--simulated", "--no-trees", "--topics", "none"), "nothing to make features of"),
         (("--simulated", "--no-trees", "--topics", "9", "--profile", "graded"), "--profile scores"),
         (("--simulated", "--no-values", "--kaleido", "x"), "--kaleido names values"),
+        (("--simulated", "--relevance", "1.5"), "threshold relevance of Value is a number from 0 to 1"),
+        (("--simulated", "--no-values", "--relevance", "0.5"), "--relevance and --alike are for values of a chat"),
         (("--simulated", "--name-topics"), "--name-topics names the topics of values"),
         (("--simulated", "--topics", "."), "topics.json cannot be read"),
         (("--simulated", "--harm-template", "nope"), "there is no template 'nope'"),
