@@ -44,6 +44,7 @@ def generate(
     """Write variants of seed prompts at several harm levels, and check them."""
     from pluristats.cli.output import print_json, warnings_on_stderr
     from pluristats.generate import LEVELS, Plan, collect_variants, generate_variants, load_template
+    from pluristats.generate.checks import check_similar
     from pluristats.generate.variants import COLUMNS, FIELDS
     from pluristats.texts.files import check_place, write_table
 
@@ -52,6 +53,7 @@ def generate(
     check_place(out, COLUMNS, force)
     if checks:
         check_place(checks, ["seed", "level", "simulated"], force)
+    check_similar(similar)
     found = _seeds(seeds, id_column, text_column, duplicates)
     settings: dict[str, Any] = {
         "levels": _levels(levels) if levels else LEVELS,

@@ -124,9 +124,7 @@ def fit_topics(
         topic=topic,
         vectors=vectors,
         keywords=keyword_table(found),
-        names=tuple(
-            keyword_name([word for word, _ in words]) or f"topic {i}" for i, words in enumerate(found.keywords)
-        ),
+        names=tuple(_name(words, i) for i, words in enumerate(found.keywords)),
         name_sources=("keywords",) * len(found.keywords),
         settings=settings,
         far=far,

@@ -105,6 +105,7 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice_but_what_was_in_flight(tmp_
     [
         ((), "say whom to ask with --base-url and --model, or try it with --simulated"),
         (("--simulated", "--levels", "0,x"), "--levels '0,x': give numbers"),
+        (("--simulated", "--similar", "2"), "similar is 2.0; it is a number above 0"),
         (("--simulated", "--levels", "2"), "harm level 2.0 is not a number from 0 to 1"),
         (("--simulated", "--store", "seeds.csv"), "must be different files"),
         (("--simulated", "--template", "nope"), "there is no template 'nope'"),
