@@ -47,6 +47,7 @@ RequestsPerMinute = Annotated[float | None, typer.Option("--requests-per-minute"
 TokensPerMinute = Annotated[float | None, typer.Option("--tokens-per-minute", help="Rate limit.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="The endpoint's own by default.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the endpoint's random numbers.")]
+Deadline = Annotated[float, typer.Option("--deadline", help="Seconds that one answer may take.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good in an earlier run.")]
 KeyVariable = Annotated[str, typer.Option("--key-variable", help="Environment variable of the API key.")]
 NoKey = Annotated[bool, typer.Option("--no-key", help="The endpoint asks for no key.")]
@@ -111,6 +112,7 @@ class Whom:
     concurrency: Concurrency = 16
     requests_per_minute: RequestsPerMinute = None
     tokens_per_minute: TokensPerMinute = None
+    deadline: Deadline = 300.0
     retry_failed: RetryFailed = False
     key_variable: KeyVariable = "OPENAI_API_KEY"
     no_key: NoKey = False
@@ -155,6 +157,7 @@ class Whom:
             concurrency=self.concurrency,
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
+            deadline=self.deadline,
             max_cost=self.max_cost,
             max_requests=self.max_requests,
             prices=load_prices(self.prices) if self.prices else {},

@@ -100,6 +100,14 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice_but_what_was_in_flight(tmp_
         assert store.execute("SELECT count(*) FROM responses").fetchone() == (220,)
 
 
+def test_an_answer_that_never_comes_is_waited_for_as_long_as_is_said(tmp_path: Path, command: InProcess) -> None:
+    (tmp_path / "one.csv").write_text("id,text\na,How?\n")
+    with simulated_endpoint(faults=["hang@1"]) as url:
+        words = ("generate", tmp_path / "one.csv", "--out", tmp_path / "v.jsonl", "--levels", "0", "--model", "m")
+        done = command(*words, "--base-url", url, "--no-key", "--deadline", 0.5)
+    assert done.status == 0 and "attempts without an answer: 1 (mostly no answer within 0.5 s)" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
