@@ -13,7 +13,7 @@ from pluristats.cli import asking
 from pluristats.errors import GenerateError
 
 if TYPE_CHECKING:
-    from pluristats.extract import ExtractedValues, FeatureTable, Prompts
+    from pluristats.extract import ExtractedTrees, ExtractedValues, FeatureTable, Prompts
     from pluristats.extract.kaleido import KaleidoValues
     from pluristats.extract.recipe import Kind
     from pluristats.topics import TopicModel
@@ -87,7 +87,7 @@ def features(
     from pluristats.extract import pool, tree_files
     from pluristats.extract.topics import need_topics
     from pluristats.features import load_profile
-    from pluristats.texts import check_place, load_template, write_table
+    from pluristats.texts import check_place, load_template
     from pluristats.topics.files import check_folder
 
     _check(trees, values and topics != "none", bool(profile), bool(kaleido) and not values, name_topics)
@@ -137,28 +137,22 @@ def features(
             taken = extract.take(found, recipe, {kind: ask.asker(*other.get(kind, ())) for kind in recipe.kinds})
         runs = taken.runs()
         named = taken.values if not kaleido else _kaleido(found, kaleido, kaleido_embedder, out)
-        filtered = None if named is None else _filtered(named, thresholds)
-        model_of = _topics(filtered, wanted, embedder, topic_size, seed)
+        kept = None if named is None else _filtered(named, thresholds)
+        model_of = _topics(kept, wanted, embedder, topic_size, seed)
         if model_of is not None and name_topics:
             model_of, run = (
                 extract.collect_names(model_of, ask.client()) if collect else extract.name_topics(model_of, ask.asker())
             )
             runs.append(run)
         signed = None
-        if named is not None and filtered is not None and model_of is not None:
-            signed = extract.value_features(filtered.items, named.answered(), model_of)
+        if named is not None and kept is not None and model_of is not None:
+            signed = extract.value_features(kept.items, named.answered(), model_of)
         table = extract.feature_table(found, taken.trees, signed, by=by, profile=weights)
-        if taken.trees is not None:
-            tree_files.write_trees(beside["trees"], taken.trees.trees(), force=force)
-        if filtered is not None:
-            write_table(filtered.items, beside["values"], {"kind": "values", "simulated": filtered.simulated})
         if model_of is not None and model_of is not wanted:
             beside["topics"] = model_of.save(folder, force=force)
+        _write(taken.trees, kept, beside, force)
         table.write(out, force=force)
-        counts = {name: part.counts() for name, part in (("trees", taken.trees), ("values", named)) if part is not None}
-        if filtered is not None:
-            fates = filtered.counts()
-            counts["items"] = dict(zip(fates["fate"], fates["items"].tolist(), strict=True))
+        counts = _counts(taken.trees, named, kept)
         spent = asking.spend(*runs)
         files = {"out": out, **beside} | ({"store": answers} if anybody else {})
     _tell(found, counts, table, files, spent, told, bool(whom.prices), as_json)
@@ -236,6 +230,28 @@ def _topics(
         min_cluster_size=size,
         simulated=values.simulated,
     )
+
+
+def _write(trees: ExtractedTrees | None, values: Filtered | None, beside: dict[str, Path], force: bool) -> None:
+    """What stands beside the table: the trees and the values that it was made of."""
+    from pluristats.extract import write_trees
+    from pluristats.texts import write_table
+
+    if trees is not None:
+        write_trees(beside["trees"], trees.trees(), force=force)
+    if values is not None:
+        write_table(values.items, beside["values"], {"kind": "values", "simulated": values.simulated})
+
+
+def _counts(
+    trees: ExtractedTrees | None, named: ExtractedValues | KaleidoValues | None, kept: Filtered | None
+) -> dict[str, dict[str, int]]:
+    """What became of the questions about trees and values, and of the values that were named."""
+    counts = {name: part.counts() for name, part in (("trees", trees), ("values", named)) if part is not None}
+    if kept is not None:
+        fates = kept.counts()
+        counts["items"] = dict(zip(fates["fate"], fates["items"].tolist(), strict=True))
+    return counts
 
 
 def _tell(
