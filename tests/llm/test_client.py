@@ -171,7 +171,8 @@ def test_refusals_are_recorded_counted_and_not_asked_again(client):
     [
         (error(400, "context length exceeded", code="context_length_exceeded"), "status 400: context length exceeded"),
         (error(413, "too large"), "status 413: too large"),
-        (error(422, "odd"), "status 422: odd"),
+        (error(422, "odd\nand more"), "status 422: odd and more"),
+        (http(413, b"<html>\n  <p>too\n  large</p>"), "status 413: <html> <p>too large</p>"),
         (http(body=completion(None, finish_reason="length")), "max_tokens used up before any answer"),
     ],
 )
