@@ -75,14 +75,18 @@ class LLMStopped(LLMError):
     ----------
     why
         One clause: what stopped it and the remedy.
-    answered, total
-        Requests that are finished, and how many were given (None when that is not known).
+    settled, failed, total
+        Requests that this run had come to the end of, how many of these have failed for good, and how many were given;
+        None when that is not known. The store may hold more: a run stops before it has looked all of them up.
     """
 
-    def __init__(self, why: str, answered: int = 0, total: int | None = None):
-        self.why, self.answered, self.total = why, answered, total
+    def __init__(self, why: str, settled: int | None = None, total: int | None = None, failed: int = 0):
+        self.why, self.settled, self.total, self.failed = why, settled, total, failed
         of = "" if total is None else f" of {total}"
-        super().__init__(f"{why}; {answered}{of} requests are answered and stored, run the same again to go on")
+        gone = "" if settled is None else f"{settled}{of} requests were settled by then, "
+        again = " (what failed, with retry_failed or --retry-failed)" if failed else ""
+        gone += f"{failed} of them as failed, " if failed else ""
+        super().__init__(f"{why}; {gone}every answer is stored: run the same again to go on{again}")
 
 
 class TreeError(PluristatsError, ValueError):

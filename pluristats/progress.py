@@ -80,11 +80,20 @@ class _Lines:
         if self._total is None:
             of, tail = "", f"{seconds:.1f} s"
         elif self._count < self._total:
-            of, tail = f"/{self._total}", f"{(self._total - self._count) / rate:.0f} s left" if rate else "waiting"
+            of, tail = f"/{self._total}", f"{span((self._total - self._count) / rate)} left" if rate else "waiting"
         else:
             of, tail = f"/{self._total}", f"{seconds:.1f} s"
         note = f", {self._note}" if self._note else ""
-        print(f"{self._what}: {self._count}{of}, {rate:.3g}/s, {tail}{note}", file=self._screen, flush=True)
+        speed = f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
+        print(f"{self._what}: {self._count}{of}, {speed}/s, {tail}{note}", file=self._screen, flush=True)
+
+
+def span(seconds: float) -> str:
+    """A duration in the unit that reads best: seconds up to two minutes, minutes to two hours, hours to two days."""
+    for unit, size, enough in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds < enough:
+            return f"{seconds / size:.0f} {unit}" if unit != "h" else f"{seconds / size:.1f} h"
+    return f"{seconds / 86_400:.1f} days"
 
 
 def _on_bar(bar: Any, task: Any, total: int | None) -> Advance:

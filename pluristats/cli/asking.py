@@ -47,6 +47,8 @@ RequestsPerMinute = Annotated[float | None, typer.Option("--requests-per-minute"
 TokensPerMinute = Annotated[float | None, typer.Option("--tokens-per-minute", help="Rate limit.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="The endpoint's own by default.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the endpoint's random numbers.")]
+Deadline = Annotated[float, typer.Option("--deadline", help="Seconds that one answer may take.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good in an earlier run.")]
 KeyVariable = Annotated[str, typer.Option("--key-variable", help="Environment variable of the API key.")]
 NoKey = Annotated[bool, typer.Option("--no-key", help="The endpoint asks for no key.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that hold something else.")]
@@ -63,6 +65,8 @@ class Asking:
         Of the client.
     batch, batch_every
         Ask by the Batch API, and how often to look.
+    retry_failed
+        Ask again what failed for good in an earlier run.
     """
 
     endpoint: Endpoint
@@ -70,6 +74,7 @@ class Asking:
     limits: Limits
     batch: bool
     batch_every: float
+    retry_failed: bool
 
     def client(self, model: str = "", base_url: str = "") -> ChatClient:
         """A client of the endpoint, or of another model or address beside it."""
@@ -79,7 +84,7 @@ class Asking:
 
         changed: dict[str, Any] = {"model": model} if model else {}
         changed |= {"base_url": base_url, "name": ""} if base_url else {}
-        return ChatClient(replace(self.endpoint, **changed), self.store, self.limits)
+        return ChatClient(replace(self.endpoint, **changed), self.store, self.limits, retry_failed=self.retry_failed)
 
     def asker(self, model: str = "", base_url: str = "") -> Asker:
         """What sends requests: the client, or its batches."""
@@ -107,11 +112,15 @@ class Whom:
     concurrency: Concurrency = 16
     requests_per_minute: RequestsPerMinute = None
     tokens_per_minute: TokensPerMinute = None
+    deadline: Deadline = 300.0
+    retry_failed: RetryFailed = False
     key_variable: KeyVariable = "OPENAI_API_KEY"
     no_key: NoKey = False
 
     @contextmanager
-    def asking(self, answers: Path, *, seed: int, resume: bool = True, silent: bool = False) -> Iterator[Asking]:
+    def asking(
+        self, answers: Path, *, seed: int, resume: bool = True, silent: bool = False, anybody: bool = True
+    ) -> Iterator[Asking]:
         """Open the store, start the embedded endpoint where it is wanted, and give what asks.
 
         Parameters
@@ -124,18 +133,22 @@ class Whom:
             Whether the store may hold answers already.
         silent
             Nothing will be sent.
+        anybody
+            False where no model is asked for anything, so that no endpoint need be named.
         """
         if not resume and answers.exists():
             raise GenerateError(
                 f"{answers} holds an earlier run's answers; leave --no-resume out, or name another --store"
             )
         limits = self._limits()
-        if self.simulated:
+        silent = silent or not anybody
+        if self.simulated or not anybody:
             endpoint = _simulated(seed, self.model, silent)
         else:
             endpoint = _given(self.base_url, self.model, self.key_variable, self.no_key)
-        with _opened(answers, may_make=not silent) as kept, endpoint as known:
-            yield Asking(known, kept, limits, self.batch, 0.2 if self.simulated else self.batch_every)
+        with endpoint as known, _opened(answers, may_make=not silent) as kept:
+            every = 0.2 if self.simulated else self.batch_every
+            yield Asking(known, kept, limits, self.batch, every, self.retry_failed)
 
     def _limits(self) -> Limits:
         from pluristats.llm import Limits, load_prices
@@ -144,6 +157,7 @@ class Whom:
             concurrency=self.concurrency,
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
+            deadline=self.deadline,
             max_cost=self.max_cost,
             max_requests=self.max_requests,
             prices=load_prices(self.prices) if self.prices else {},

@@ -27,7 +27,6 @@ def generate(
     dry_run: asking.DryRun = False,
     resume: asking.Resume = True,
     collect: asking.Collect = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed for good.")] = False,
     temperature: asking.Temperature = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 1000,
     seed: asking.Seed = 0,
@@ -45,16 +44,16 @@ def generate(
     """Write variants of seed prompts at several harm levels, and check them."""
     from pluristats.cli.output import print_json, warnings_on_stderr
     from pluristats.generate import LEVELS, Plan, collect_variants, generate_variants, load_template
+    from pluristats.generate.checks import check_similar
     from pluristats.generate.variants import COLUMNS, FIELDS
     from pluristats.texts.files import check_place, write_table
 
     answers = store or out.with_suffix(".answers.sqlite")
     asking.different(seeds=Path(seeds), out=out, store=answers, checks=checks)
-    if whom.batch and retry_failed:
-        raise GenerateError("--retry-failed goes with direct calls; leave --batch out")
     check_place(out, COLUMNS, force)
     if checks:
         check_place(checks, ["seed", "level", "simulated"], force)
+    check_similar(similar)
     found = _seeds(seeds, id_column, text_column, duplicates)
     settings: dict[str, Any] = {
         "levels": _levels(levels) if levels else LEVELS,
@@ -67,13 +66,13 @@ def generate(
     with session as ask, warnings_on_stderr() as told:
         if dry_run:
             plan = Plan(found, ask.endpoint.model, **settings)
-            estimate = ask.client().dry_run(plan, retry_failed=retry_failed, batch=whom.batch)
+            estimate = ask.client().dry_run(plan, batch=whom.batch)
             print_json(vars(estimate)) if as_json else print(f"dry run, nothing is sent: {estimate}")
             return
         if collect:
             variants = collect_variants(found, ask.client(), **settings)
         else:
-            variants = generate_variants(found, ask.asker(), retry_failed=retry_failed, **settings)
+            variants = generate_variants(found, ask.asker(), **settings)
     checked = variants.checks(similar=similar)
     variants.write(out, force=force)
     if checks:

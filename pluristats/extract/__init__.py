@@ -11,7 +11,7 @@ from pluristats.extract.pool import FeatureTable, feature_table
 from pluristats.extract.prompts import Prompts, load_prompts, prompts_of
 from pluristats.extract.recipe import Recipe, Taken, collect, dry_run, take
 from pluristats.extract.summary import feature_summary
-from pluristats.extract.topics import name_topics, value_features
+from pluristats.extract.topics import collect_names, name_topics, value_features
 from pluristats.extract.tree_files import load_trees, write_trees
 from pluristats.extract.tree_plan import TreePlan, load_tree_template
 from pluristats.extract.trees import ExtractedTrees, collect_trees, extract_trees
@@ -27,6 +27,7 @@ __all__ = [
     "TreePlan",
     "ValuePlan",
     "collect",
+    "collect_names",
     "collect_trees",
     "collect_values",
     "dry_run",

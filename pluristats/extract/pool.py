@@ -160,5 +160,6 @@ def _why(trees: ExtractedTrees) -> dict[str, str]:
     for row in trees.tidy().to_dict("records"):
         if row["status"] != "ok":
             reasons = [row[f"{side}_reason"] for side in trees.runs if row[f"{side}_status"] != "ok"]
-            found.setdefault(row["unit"], f"tree {row['status']}: {reasons[0]}")
+            reason = f": {reasons[0]}" if reasons[0] else ""  # nobody has refused what was not asked
+            found.setdefault(row["unit"], f"tree {row['status']}{reason}")
     return found

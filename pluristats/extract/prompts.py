@@ -13,7 +13,7 @@ import pandas as pd
 from pluristats.errors import GenerateError, Problem
 from pluristats.study.tables import place, show
 from pluristats.texts.cells import read_identifier, read_text_cell
-from pluristats.texts.files import read_table
+from pluristats.texts.files import read_table, unmarked
 
 _VARIANTS = ("seed", "level", "text", "status", "seed_text")
 _Read = Callable[[object, str, list[Problem]], Any]
@@ -92,6 +92,8 @@ def load_prompts(path: str | Path, *, id_column: str = "prompt", text_column: st
     path = Path(path)
     frame, first = read_table(path)
     if set(_VARIANTS) <= set(frame) and id_column not in frame:
+        if path.suffix.lower() == ".csv":
+            frame = unmarked(frame)
         return _prompts(*_of_variants(frame, path.name, first), path.name, first)
     for name, option in ((id_column, "id_column"), (text_column, "text_column")):
         if name not in frame:

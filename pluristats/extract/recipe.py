@@ -26,7 +26,8 @@ class Recipe:
     Parameters
     ----------
     kinds
-        ``harms``, ``benefits`` (of trees), ``values``: one kind of question each.
+        ``harms``, ``benefits`` (of trees), ``values``: one kind of question each. None where no chat model is asked,
+        as when KALEIDO names the values of prompts and no trees are wanted.
     by
         Trees of every ``"seed"``, shared by its variants, as in the PluriHarms release, or of every ``"prompt"``.
         Values are always those of the prompt.
@@ -42,7 +43,7 @@ class Recipe:
     Raises
     ------
     GenerateError
-        There is no kind, or an unknown one.
+        There is an unknown kind.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -57,8 +58,8 @@ class Recipe:
     extra: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not self.kinds or set(self.kinds) - set(KINDS):
-            raise GenerateError(f"kinds are some of {', '.join(KINDS)}, not {', '.join(self.kinds) or 'none'}")
+        if set(self.kinds) - set(KINDS):
+            raise GenerateError(f"kinds are some of {', '.join(KINDS)}, not {', '.join(self.kinds)}")
 
     @property
     def sampling(self) -> dict[str, Any]:

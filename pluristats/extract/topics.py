@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pluristats.errors import TopicError
-from pluristats.llm import Asker, ChatRequest, Completed, Run
+from pluristats.llm import Asker, ChatClient, ChatRequest, Completed, Run
 from pluristats.texts.templates import Template, load_template
 from pluristats.topics import topic_features
 
@@ -136,5 +136,18 @@ def name_topics(
     """
     plan = NamePlan(topics, asker.endpoint.model, template)
     run = asker.run(plan, validate=read_name, repairs=repairs, progress=progress, what="names of topics")
+    return _named(topics, run), run
+
+
+def collect_names(
+    topics: TopicModel, client: ChatClient, *, repairs: int = 2, template: Template | None = None
+) -> tuple[TopicModel, Run]:
+    """The same with the names that the store already holds; nothing is sent (parameters as `name_topics`)."""
+    plan = NamePlan(topics, client.endpoint.model, template)
+    run = client.collect(plan, validate=read_name, repairs=repairs)
+    return _named(topics, run), run
+
+
+def _named(topics: TopicModel, run: Run) -> TopicModel:
     given = {i: outcome.parsed for i, outcome in enumerate(run) if isinstance(outcome, Completed)}
-    return topics.with_names(given, source="llm"), run
+    return topics.with_names(given, source="llm")

@@ -48,5 +48,6 @@ def load_trees(path: str | Path) -> Iterator[Tree]:
                 except (ValueError, RecursionError, TreeError) as error:
                     reason = str(error) if isinstance(error, TreeError) else "is not JSON"
                     raise GenerateError(f"{path.name}, line {number}: {reason}") from None
-    except OSError as error:
-        raise GenerateError(f"{path}: cannot be read ({error.strerror}); give a file of trees") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise GenerateError(f"{path}: cannot be read ({why}); give a file of trees") from None

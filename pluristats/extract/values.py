@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +19,10 @@ from pluristats.llm import Asker, ChatClient, ChatRequest, Completed, Run
 from pluristats.llm.structured import jsons
 from pluristats.texts.answers import STATUS, answer_cells
 from pluristats.texts.templates import Template, load_template
+from pluristats.values import Filtered, Thresholds, filter_items
+from pluristats.values.filter import Embed
+from pluristats.values.items import VALENCE, VRD
 
-VRD: tuple[Literal["Value"], Literal["Right"], Literal["Duty"]] = ("Value", "Right", "Duty")
-VALENCE = ("supports", "opposes", "either")
 # How far supports + opposes + either may be from 1 to count as rounded.
 ROUNDED = 0.05
 
@@ -196,6 +197,18 @@ class ExtractedValues(Displayed):
         ``explanation``, ``simulated``.
         """
         return self._tables[1]
+
+    def filter(self, thresholds: Thresholds, embed: Embed | None = None) -> Filtered:
+        """The items that are relevant, each thing said once: the filter that KALEIDO's items pass.
+
+        A chat model's relevance is a number that it writes, so thresholds are for you to choose.
+
+        Parameters
+        ----------
+        thresholds, embed
+            As in `filter_items`.
+        """
+        return filter_items(self.items(), thresholds, embed)
 
     @cached_property
     def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -14,7 +14,13 @@ Form = Literal["messages", "text"]
 
 
 def chats(
-    trees: Iterable[Tree], side: Side, *, system: str, user: str = "{prompt}", form: Form = "messages"
+    trees: Iterable[Tree],
+    side: Side,
+    *,
+    system: str,
+    user: str = "{prompt}",
+    form: Form = "messages",
+    simulated: bool = False,
 ) -> Iterator[str]:
     r"""Lines of JSON, one a tree that has this side; what a model was asked and what it should answer.
 
@@ -32,12 +38,13 @@ def chats(
         ``messages``: ``{"messages": [{"role": "system", "content": …}, …]}`` as OpenAI's fine-tuning takes it.
         ``text``: ``{"prompt": …, "completion": …}`` in the literal layout of SafetyAnalyst's models,
         ``<|system|>\n…\n\n<|user|>\n…\n\n<|assistant|>\n``.
+    simulated
+        Take trees that a simulated model wrote, though a chat has no place to say so.
 
     Raises
     ------
     TreeError
-        A tree has no prompt, ``user`` lacks ``{prompt}``, or ``form`` or ``side`` is
-        something else.
+        A tree has no prompt or is simulated, ``user`` lacks ``{prompt}``, or ``form`` or ``side`` is something else.
     """
     if side not in ("harms", "benefits"):
         raise TreeError(f"side is harms or benefits, not {side!r}.")
@@ -48,6 +55,11 @@ def chats(
     for i, tree in enumerate(trees):
         if not tree.prompt:
             raise TreeError(f"tree {tree.id or i + 1} has no prompt; a chat needs what was asked.")
+        if tree.simulated and not simulated:
+            raise TreeError(
+                f"tree {tree.id or i + 1} is simulated, and a chat to train on has no place to say so; leave it out, "
+                "or take it with simulated=True."
+            )
         answer = tree.answer(side)
         if answer:
             yield _line(system, user.replace("{prompt}", tree.prompt), json.dumps(answer), form)
@@ -61,21 +73,24 @@ def write_chats(
     system: str,
     user: str = "{prompt}",
     form: Form = "messages",
+    simulated: bool = False,
 ) -> int:
     """Write :func:`chats` to a file, one a line; gives how many.
 
     Raises
     ------
     TreeError
-        As :func:`chats`, or the file exists already.
+        As :func:`chats`, or the file exists already or cannot be written.
     """
     target = Path(path)
-    lines = list(chats(trees, side, system=system, user=user, form=form))
+    lines = list(chats(trees, side, system=system, user=user, form=form, simulated=simulated))
     try:
         with target.open("x", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
     except FileExistsError:
         raise TreeError(f"{target} exists already; give another path.") from None
+    except OSError as error:
+        raise TreeError(f"{target} cannot be written ({error.strerror}); give another path.") from None
     return len(lines)
 
 

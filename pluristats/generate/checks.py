@@ -136,8 +136,7 @@ def check_variants(table: pd.DataFrame, *, similar: float = SIMILAR, expect: str
         raise GenerateError(
             f"the table of variants has no column {missing[0]!r}; give one as generate_variants makes it"
         )
-    if not 0 < similar <= 1:
-        raise GenerateError(f"similar is {similar!r}; it is a number above 0 and at most 1")
+    check_similar(similar)
     table = table.reset_index(drop=True)
     there = table["status"].eq("ok") & table["text"].notna()
     texts = table["text"].where(there, "").astype(object)
@@ -164,6 +163,12 @@ def check_variants(table: pd.DataFrame, *, similar: float = SIMILAR, expect: str
     flags["similarity"] = similarity
     flags["similar_level"] = np.where(nearest >= 0, table["level"].to_numpy(dtype=float)[nearest], np.nan)
     return Checks(flags, similar)
+
+
+def check_similar(similar: float) -> None:
+    """Refuse a threshold that is no similarity, before variants are paid for."""
+    if not 0 < similar <= 1:
+        raise GenerateError(f"similar is {similar!r}; it is a number above 0 and at most 1")
 
 
 def trigrams(text: str) -> NDArray[np.uint64]:

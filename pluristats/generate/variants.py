@@ -174,7 +174,7 @@ def generate_variants(
         Its endpoint names the model, its store keeps the answers, its limits hold the budget. A `BatchRunner` of it
         asks at half the price.
     retry_failed
-        Ask again what failed for good in an earlier run (a `ChatClient` only).
+        Ask again what failed for good in an earlier run.
     progress
         Show rate, remaining time and spend.
     settings
@@ -189,8 +189,7 @@ def generate_variants(
         there.
     """
     plan = Plan(seeds, client.endpoint.model, **settings)
-    again: dict[str, Any] = {"retry_failed": True} if retry_failed else {}
-    run = client.run(plan, progress=progress, what="variants", **again)
+    run = client.run(plan, retry_failed=retry_failed, progress=progress, what="variants")
     return tabulate(plan, run)
 
 

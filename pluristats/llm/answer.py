@@ -98,7 +98,7 @@ def parse(content: bytes | str) -> Any:
     except (ValueError, RecursionError):
         text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
         kind = "HTML instead of JSON" if text.lstrip()[:1] == "<" else "broken JSON"
-        return Unusable(kind, text.strip()[:200])
+        return Unusable(kind, _line(text, 200))
 
 
 def read(content: Any, request: ChatRequest, simulated: bool = False) -> Answer | Unusable:
@@ -195,8 +195,12 @@ def error_of(content: Any) -> dict[str, Any]:
 
 
 def words(error: Mapping[str, Any]) -> str:
-    """What an error object says, shortened."""
-    return str(error.get("message") or error.get("detail") or error.get("code") or error.get("type") or "")[:300]
+    """What an error object says, shortened, as one line."""
+    return _line(str(error.get("message") or error.get("detail") or error.get("code") or error.get("type") or ""), 300)
+
+
+def _line(text: str, longest: int) -> str:
+    return " ".join(text[: 10 * longest].split())[:longest]
 
 
 def _usage(usage: Any) -> Usage:

@@ -24,6 +24,7 @@ class Asker(Protocol):
         *,
         validate: Validate | None = None,
         repairs: int = 2,
+        retry_failed: bool = False,
         progress: bool = True,
         what: str = "requests",
     ) -> Run:

@@ -64,6 +64,7 @@ class BatchRunner:
         if not per_batch >= 1 or not bytes_per_batch >= 1 or not every >= 0:
             raise LLMError("per_batch and bytes_per_batch are at least 1, and every is at least 0 seconds")
         self.endpoint, self.store, self.limits = client.endpoint, client.store, client.limits
+        self.retry_failed = client.retry_failed
         self.per_batch, self.bytes_per_batch, self.every = per_batch, bytes_per_batch, every
         self._counts, self._budget = Counts(), Budget(None, None)
         self._stopped = ""
@@ -82,6 +83,7 @@ class BatchRunner:
         *,
         validate: Validate | None = None,
         repairs: int = 2,
+        retry_failed: bool = False,
         progress: bool = True,
         what: str = "batched requests",
         wait: bool = True,
@@ -92,7 +94,7 @@ class BatchRunner:
         ----------
         requests
             Gone through once a round, so a list or something else that can be repeated.
-        validate, repairs, progress, what
+        validate, repairs, retry_failed, progress, what
             As in `ChatClient.run`.
         wait
             False submits and collects once and does not wait: outcomes that are not there yet are `NotAsked`.
@@ -116,7 +118,7 @@ class BatchRunner:
             known = 0
             while True:
                 self._collect(api)
-                lacking = self._submit(api, requests, chain)
+                lacking = self._submit(api, requests, chain, retry_failed or self.retry_failed)
                 done = len(set(keys)) - lacking
                 batches = self.open()
                 cost = f", cost {self._counts.cost:.4g}" if self.limits.prices else ""
@@ -131,7 +133,7 @@ class BatchRunner:
         warn(run.counts, len(keys))
         return run
 
-    def _submit(self, api: BatchApi, requests: Iterable[ChatRequest], chain: Chain) -> int:
+    def _submit(self, api: BatchApi, requests: Iterable[ChatRequest], chain: Chain, retry_failed: bool) -> int:
         """Submit what the store and the open batches lack; gives how many chains have not ended."""
         self._budget = Budget(self.limits.max_cost, self.limits.max_requests)
         for asked, batched, sent, prompt, completion in self.store.spent_tokens(self.endpoint.identity):
@@ -148,7 +150,7 @@ class BatchRunner:
 
         def needed() -> Iterator[tuple[str, ChatRequest]]:
             for request in requests:
-                if (next_ := chain.lacking(self.store, self.endpoint.identity, request)) is None:
+                if (next_ := chain.lacking(self.store, self.endpoint.identity, request, retry_failed)) is None:
                     continue
                 fresh = next_[0] not in lacking and next_[0] not in pending
                 lacking.add(next_[0])
@@ -174,7 +176,9 @@ class BatchRunner:
             if self.limits.max_cost is not None and request.most_completion_tokens is None:
                 raise LLMError("max_cost needs max_tokens in every request: without it an answer may cost anything")
             if not self._budget.fits(cost):
-                self._stopped = self._budget.reached()
+                # What is in open batches, or goes into one now, may turn out cheaper than its worst case.
+                if self._budget.no_more_requests or not (items or self._budget.promised or self.open()):
+                    self._stopped = self._budget.reached()
                 break
             self._budget.promise(cost)
             body = request.body()

@@ -42,10 +42,17 @@ class Chain:
             return repair(request, text, error, repairs + 1) if repairs < self.repairs else _misfit(error, repairs)
         return ""
 
-    def lacking(self, store: ResponseStore, endpoint: str, request: ChatRequest) -> tuple[str, ChatRequest] | None:
-        """The request of a chain that the store does not hold yet, with its key; None when the chain has its end."""
+    def lacking(
+        self, store: ResponseStore, endpoint: str, request: ChatRequest, retry_failed: bool = False
+    ) -> tuple[str, ChatRequest] | None:
+        """The request of a chain that is to be asked next, with its key; None when the chain has its end.
+
+        It is the one that the store does not hold yet, or holds as failed in an earlier run with ``retry_failed``.
+        """
         repairs = 0
         while (stored := store.get(key := request.key(endpoint))) is not None:
+            if retry_failed and stored.kind == "failed" and stored.run != store.run:
+                break
             after = self.follow_up(request, stored, repairs)
             if isinstance(after, str):
                 return None

@@ -30,10 +30,15 @@ class ChatClient:
         Answers by request key; what it holds is not asked again.
     limits
         What a run may do.
+    retry_failed
+        Every run asks again what failed for good in an earlier one, also where nobody says so to `run`.
     """
 
-    def __init__(self, endpoint: Endpoint, store: ResponseStore, limits: Limits | None = None):
+    def __init__(
+        self, endpoint: Endpoint, store: ResponseStore, limits: Limits | None = None, *, retry_failed: bool = False
+    ):
         self.endpoint, self.store, self.limits = endpoint, store, limits or Limits()
+        self.retry_failed = retry_failed
 
     def run(
         self,
@@ -83,12 +88,13 @@ class ChatClient:
                 self.store,
                 self.limits,
                 follow_up=chain.follow_up,
-                retry_failed=retry_failed,
+                retry_failed=retry_failed or self.retry_failed,
                 told=_teller(advance, bool(self.limits.prices)),
             )
             loop.run(session, self._noting(requests, keys))
         if session.stopped:
-            raise LLMStopped(session.stopped, sum(session.counts.outcomes.values()), total)
+            outcomes = session.counts.outcomes
+            raise LLMStopped(session.stopped, outcomes.total(), total, outcomes["failed"])
         warn(session.counts, len(keys))
         return Run(self.store, self.endpoint.identity, keys, chain, session.counts, number)
 
@@ -100,7 +106,8 @@ class ChatClient:
 
     def dry_run(self, requests: Iterable[ChatRequest], *, retry_failed: bool = False, batch: bool = False) -> Estimate:
         """What `run` (or, with ``batch``, `BatchRunner.run`) would send, cost and take; nothing is sent."""
-        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, retry_failed, batch)
+        again = retry_failed or self.retry_failed
+        return estimate_run(requests, self.endpoint.identity, self.store, self.limits, again, batch)
 
     def _noting(self, requests: Iterable[ChatRequest], keys: list[str]) -> Iterator[tuple[str, ChatRequest]]:
         for request in requests:
@@ -111,10 +118,13 @@ class ChatClient:
 def _teller(advance: Advance, priced: bool) -> Any:
     """Progress in requests that had to be sent; those found in the store only make fewer of them."""
 
-    def told(counts: Counts, fresh: bool) -> None:
+    def told(counts: Counts, fresh: bool | None) -> None:
         parts = [f"{counts.reused} from the store"] if counts.reused else []
         parts += [f"{counts.outcomes[kind]} {kind}" for kind in ("refused", "failed") if counts.outcomes[kind]]
+        if counts.troubles:
+            ((most, _),) = counts.troubles.most_common(1)
+            parts += [f"attempts without an answer: {counts.troubles.total():,} (mostly {most})"]
         parts += [f"cost {counts.cost:.4g}" if priced else f"{counts.completion_tokens:,} tokens"]
-        advance(int(fresh), fewer=int(not fresh), note=", ".join(parts))
+        advance(int(fresh is True), fewer=int(fresh is False), note=", ".join(parts))
 
     return told

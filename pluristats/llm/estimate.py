@@ -64,12 +64,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Means:
-    """Of a model's answers in the store: tokens a byte of request, tokens an answer, seconds; None without enough."""
+    """Of a model's answers in the store: tokens a byte of request, tokens an answer, seconds of a direct call."""
 
     count: int
     per_byte: float
     completion: float
-    seconds: float
+    seconds: float | None  # batches' answers have no duration
 
 
 def estimate_run(
@@ -83,9 +83,9 @@ def estimate_run(
     """Look every request up in the store and add up those that it lacks.
 
     Rule: with at least 20 answers of a model in the store, prompt tokens are their mean tokens a byte of request, an
-    answer's tokens their mean (at most ``max_tokens``), its seconds their mean; otherwise a quarter of the bytes,
-    ``max_tokens`` (or 500) and 2 s. Duration = max(calls × seconds / concurrency, calls and tokens over their limits a
-    minute), or 24 hours by the Batch API, at its price.
+    answer's tokens their mean (at most ``max_tokens``), its seconds the mean of those that came by direct calls;
+    otherwise a quarter of the bytes, ``max_tokens`` (or 500) and 2 s. Duration = max(calls × seconds / concurrency,
+    calls and tokens over their limits a minute), or 24 hours by the Batch API, at its price.
     """
     seen: set[bytes] = set()
     means: dict[str, _Means | None] = {}
@@ -115,7 +115,7 @@ def estimate_run(
             asked = round(mean.per_byte * len(request.to_json()))
             answer = round(mean.completion if bound is None else min(mean.completion, bound))
         prompt, completion = prompt + asked, completion + answer
-        latency += _LATENCY if mean is None else mean.seconds
+        latency += _LATENCY if mean is None or mean.seconds is None else mean.seconds
         price = limits.prices.get(request.model)
         cost = None if price is None or cost is None else cost + price.of(asked, answer, batch)
         fixed = price is not None and bound is not None
@@ -138,6 +138,7 @@ def estimate_run(
 
 
 def _means(store: ResponseStore, endpoint: str, model: str) -> _Means | None:
+    """The means, or None where the store has too few answers."""
     ((count, size, prompt, completion, seconds),) = store.rows(
         "SELECT count(*), sum(request_bytes), sum(prompt_tokens), avg(completion_tokens), avg(seconds) FROM responses"
         " WHERE endpoint = ? AND asked = ? AND kind = 'completed' AND prompt_tokens IS NOT NULL"

@@ -18,8 +18,8 @@ from pluristats.llm.tokens import estimate, worst_case
 from pluristats.llm.transport import NoResponseError, Transport
 from pluristats.llm.verdict import Verdict, back_off, judge, settled_by, unanswered
 
-# Seconds between waits for the disk; what a power cut can take (see `store`).
-_SYNC_EVERY = 5.0
+# Seconds between waits for the disk, which is what a power cut can take (see `store`), and signs of life.
+_BEAT = 5.0
 # Requests found in the store before a worker lets others work.
 _YIELD_EVERY = 50
 
@@ -81,7 +81,8 @@ class Session:
     retry_failed
         Send again what the store holds as failed.
     told
-        Called after every request with the counts and whether something was sent for it.
+        Called after every request with the counts and whether something was sent for it; with None every few seconds,
+        so that people see a run that waits.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Session:
         *,
         follow_up: Callable[[ChatRequest, Stored, int], ChatRequest | str],
         retry_failed: bool = False,
-        told: Callable[[Counts, bool], None] = lambda counts, fresh: None,
+        told: Callable[[Counts, bool | None], None] = lambda counts, fresh: None,
     ):
         self.endpoint, self.store, self.limits = endpoint, store, limits
         self.counts = Counts()
@@ -113,12 +114,12 @@ class Session:
             self._budget.sent += sent
             self._budget.spent += self.limits.price(asked).of(prompt, completion, batched)
         async with Transport(self.endpoint, self.limits) as self._transport:
-            syncing = asyncio.create_task(self._sync())
+            beating = asyncio.create_task(self._beat())
             self._workers = [asyncio.create_task(self._work(requests)) for _ in range(self.limits.concurrency)]
             try:
                 await self._all_done()
             finally:
-                syncing.cancel()
+                beating.cancel()
 
     async def _all_done(self) -> None:
         """Wait for the workers; after an error nothing more is sent, what is in flight lands, and it is raised."""
@@ -151,9 +152,10 @@ class Session:
         """Requests sent and not answered."""
         return len(self._flying)
 
-    async def _sync(self) -> None:
+    async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(_SYNC_EVERY)
+            await asyncio.sleep(_BEAT)
+            self._told(self.counts, None)
             await asyncio.to_thread(self.store.sync)
 
     async def _work(self, requests: Iterator[tuple[str, ChatRequest]]) -> None:
@@ -288,7 +290,10 @@ class Session:
     def _breaker(self, stored: Stored) -> None:
         self._failed_in_a_row = self._failed_in_a_row + 1 if stored.kind == "failed" else 0
         if self._failed_in_a_row >= self.limits.stop_after:
-            self.stop(f"{self._failed_in_a_row} requests in a row have failed, the last with {stored.reason}")
+            self.stop(
+                f"{self.endpoint.base_url}: {self._failed_in_a_row} requests in a row have failed, the last with "
+                f"{stored.reason}; see that this is the right address and that it answers"
+            )
 
     def _count(self, settled: Settled, asked: str) -> None:
         stored, counts = settled.stored, self.counts

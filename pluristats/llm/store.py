@@ -1,8 +1,9 @@
 """The store of answers: one SQLite file, written before anything else is done with an answer.
 
 What it survives. Every row is committed in WAL mode when it is known, so that killing the process at any moment loses
-only answers that had not arrived. A power cut or a crash of the machine can lose what came since the last `sync`
-(`ChatClient` asks for one every five seconds), never what came before it, and leaves a readable file.
+only answers that had not arrived; and nothing is sent when the disk has no room for its answer. A power cut or a crash
+of the machine can lose what came since the last `sync` (`ChatClient` asks for one every five seconds), never what came
+before it, and leaves a readable file.
 
 The file holds requests, answers and reasons as JSON in ASCII, and numbers; nothing in it is ever executed or unpickled.
 One process at a time may run requests into it (`writing`); others may read it meanwhile. Keep it on a disk of this
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +28,8 @@ from pluristats.llm.jsontext import ascii_json
 
 # "PluL": what file(1) and we recognise a store by; the version of the tables is SQLite's user_version.
 _APPLICATION = 0x506C754C
+# Bytes that must be free on the disk for a request to be sent, so that the answers in flight find room: 256 of 100 kB.
+ROOM = 2**25
 _VERSION = 1
 _TABLES = """
 CREATE TABLE runs (id INTEGER PRIMARY KEY, begun REAL NOT NULL, pid INTEGER NOT NULL, note TEXT NOT NULL);
@@ -203,7 +207,18 @@ class ResponseStore:
         """Note that a request is about to be sent, with the most tokens it may cost; gives the attempt's number.
 
         An attempt that is never ended (the process was killed) keeps counting with these tokens.
+
+        Raises
+        ------
+        LLMError
+            The disk is nearly full: an answer might be paid for and find no room.
         """
+        free = shutil.disk_usage(self.path.parent).free
+        if free < ROOM:
+            raise LLMError(
+                f"store {self.path}: {free / 2**20:,.0f} MiB are free on its disk, and answers might find no room; "
+                f"free {ROOM / 2**20:,.0f} MiB, then run the same again: every answer so far is stored"
+            )
         with self._named():
             row = self._db.execute(
                 "INSERT INTO attempts (run, key, endpoint, asked, begun, prompt_tokens, completion_tokens, batched)"

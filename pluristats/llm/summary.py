@@ -37,7 +37,7 @@ def warn(counts: Counts, total: int) -> None:
             f"{sum(missing.values())} of {total} requests have no answer: "
             + ", ".join(f"{count} {kind}" for kind, count in missing.items())
             + (f" ({reasons})" if reasons else "")
-            + "; Run.failed() lists them, retry_failed asks those that failed again",
+            + "; Run.failed() lists them, retry_failed (--retry-failed) asks those that failed again",
             MissingAnswersWarning,
             stacklevel=3,
         )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,8 @@ from pluristats.errors import GenerateError, Problem
 from pluristats.packaged import packaged as folder
 from pluristats.study.tables import parse_csv, read_text
 
-# A spreadsheet runs text that begins so as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs text that begins so as a formula; one more apostrophe before it can be taken away again.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _MARK = b"pluristats"
 
 
@@ -48,7 +49,7 @@ def write_table(table: pd.DataFrame, path: Path, facts: dict[str, Any]) -> None:
 
     ``.parquet`` and ``.jsonl`` keep every text exactly, except that Parquet, which holds UTF-8, has lone surrogates as
     escapes (``\ud800``). ``.csv`` is for people: it has lone surrogates as escapes too, and an apostrophe before text
-    that a spreadsheet would run as a formula.
+    that a spreadsheet would run as a formula (`unmarked` takes it away).
 
     Parameters
     ----------
@@ -177,12 +178,21 @@ def _as_jsonl(table: pd.DataFrame, facts: dict[str, Any]) -> bytes:
 
 def _as_csv(table: pd.DataFrame, facts: dict[str, Any]) -> bytes:
     def harmless(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
     text = io.StringIO(newline="")
     safe = _utf8(table).rename(columns=harmless)
     safe.astype(object).map(harmless).to_csv(text, index=False, lineterminator="\n")
     return text.getvalue().encode()
+
+
+def unmarked(table: pd.DataFrame) -> pd.DataFrame:
+    """A table read from a CSV file of `write_table`, without the apostrophes that it put before formulas."""
+
+    def plain(value: Any) -> Any:
+        return value[1:] if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value) else value
+
+    return table.map(plain).rename(columns=plain)
 
 
 def _utf8(table: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,7 @@ T = TypeVar("T")
 def save(model: TopicModel, folder: str | Path, *, force: bool = False) -> Path:
     """Write a model; see `TopicModel.save`."""
     folder = Path(folder)
-    _check_place(folder, force)
+    check_folder(folder, force)
     arrays: dict[str, Any] = {"vectors": model.vectors}
     light = None
     if isinstance(model.embedder, LightEmbedder):
@@ -219,7 +219,14 @@ def _arrays(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
         raise TopicError(f"{path} does not hold arrays ({error}); save the model again.") from None
 
 
-def _check_place(folder: Path, force: bool) -> None:
+def check_folder(folder: Path, force: bool) -> None:
+    """Refuse a place where a model cannot or should not be saved.
+
+    Raises
+    ------
+    TopicError
+        It is a file, or a folder that holds something else (unless ``force``).
+    """
     if folder.exists() and not folder.is_dir():
         raise TopicError(f"{folder} is a file; name a folder.")
     if folder.is_dir() and not force and any(folder.iterdir()):

@@ -124,9 +124,7 @@ def fit_topics(
         topic=topic,
         vectors=vectors,
         keywords=keyword_table(found),
-        names=tuple(
-            keyword_name([word for word, _ in words]) or f"topic {i}" for i, words in enumerate(found.keywords)
-        ),
+        names=tuple(_name(words, i) for i, words in enumerate(found.keywords)),
         name_sources=("keywords",) * len(found.keywords),
         settings=settings,
         far=far,
@@ -209,6 +207,6 @@ def _few_note(found: Clusters, settings: Settings) -> tuple[str, ...]:
     if number >= settings.topics:
         return ()
     note = f"{number} topics were found where {settings.topics} were asked for"
-    remedy = f"a min_cluster_size smaller than {settings.min_cluster_size}, or more texts, may give more"
+    remedy = f"a min_cluster_size (--topic-size) below {settings.min_cluster_size}, or more texts, may give more"
     warnings.warn(f"{note}; {remedy}.", FewTopicsWarning, stacklevel=3)
     return (note,)

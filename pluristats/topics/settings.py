@@ -73,7 +73,7 @@ class Settings:
         if rows < needed:
             raise TopicError(
                 f"there are {rows:,} {what} that are not blank; with min_cluster_size={self.min_cluster_size} topics "
-                f"need at least {needed:,}: give more, or a smaller min_cluster_size."
+                f"need at least {needed:,}: give more, or a smaller min_cluster_size (--topic-size)."
             )
         needed = max(self.n_neighbors, self.n_components + 2)
         if distinct <= needed:

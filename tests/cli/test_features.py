@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,7 @@ def test_simulated_features_say_so_everywhere(prompts: Path, tmp_path: Path, com
     done = command(*words, "--profile", "graded")
     assert done.status == 0, done.stderr
     assert done.stdout.startswith("SIMULATED: ")
-    assert "trees: 2 ok\nvalues: 3 ok\n3 prompts with all features" in done.stdout
+    assert re.search(r"trees: 2 ok\nvalues: 3 ok\nitems: \d+ kept\n3 prompts with all features", done.stdout)
     assert "harms: 2/2" in done.stderr and "values: 3/3" in done.stderr
     table = pd.read_parquet(tmp_path / "pool.parquet")
     assert table["simulated"].all() and table["prompt"].tolist() == ["p1", "p2", "p3"]
@@ -42,6 +43,21 @@ def test_simulated_features_say_so_everywhere(prompts: Path, tmp_path: Path, com
     assert set(items["prompt"]) == {"p1", "p2", "p3"} and items["simulated"].all()
     told = command(*words, "--json").json()
     assert (told["sent"], told["rows"], told["simulated"], told["left_out"]) == (0, 3, True, [])
+
+
+def test_irrelevant_and_repeated_values_are_left_out_and_counted(
+    prompts: Path, tmp_path: Path, command: InProcess
+) -> None:
+    pytest.importorskip("rouge_score", reason="needs rouge-score: pip install 'pluristats[kaleido]'")
+    words = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--simulated", "--topics", "none", "--json")
+    everything = command(*words).json()["items_counts"]
+    items = pd.read_json(tmp_path / "pool.values.jsonl", lines=True)
+    assert everything == {"kept": len(items), "relevance": 0, "ngram": 0, "embedding": 0}
+    least = float(items["relevance"].median())
+    told = command(*words, "--relevance", least, "--alike", 0.3).json()["items_counts"]
+    kept = pd.read_json(tmp_path / "pool.values.jsonl", lines=True)
+    assert told["relevance"] == (items["relevance"] < least).sum() > 0 and kept["relevance"].min() >= least
+    assert told["kept"] == len(kept) and sum(told.values()) == len(items)
 
 
 def test_a_dry_run_counts_each_kind_and_batches_cost_half(prompts: Path, tmp_path: Path, command: InProcess) -> None:
@@ -74,12 +90,34 @@ def test_a_budget_holds_and_what_is_there_can_be_collected(prompts: Path, tmp_pa
         assert simulated_stats(url)["answered"] == 4
 
 
+@pytest.mark.parametrize("batch", [(), ("--batch", "--batch-every", 0.1)])
+def test_what_failed_while_the_endpoint_was_down_is_asked_again_on_request(
+    batch: tuple[object, ...], prompts: Path, tmp_path: Path, command: InProcess
+) -> None:
+    """Failures are kept for good: without a way to ask again, an outage would cost the prompts their features."""
+    names = ("features", prompts, "--out", tmp_path / "pool.jsonl", "--model", "m", "--no-key", "--topics", "none")
+    with simulated_endpoint(faults=["400=1"], fault_attempts=1) as url:
+        words = (*names, "--base-url", url, "--no-values", *batch)
+        assert command(*words).status == 1
+        assert command(*words, "--dry-run", "--json").json()["harms"]["calls"] == 0
+        assert command(*words).status == 1 and simulated_stats(url)["answered"] == 0
+        assert command(*words, "--retry-failed", "--dry-run", "--json").json()["harms"]["calls"] == 2
+        told = command(*words, "--retry-failed", "--json").json()
+        assert (told["sent"], told["rows"], simulated_stats(url)["answered"]) == (4, 3, 4)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ((), "say whom to ask with --base-url and --model, or try it with --simulated"),
-        (("--simulated", "--no-trees", "--no-values"), "kinds are some of harms, benefits, values, not none"),
+        (("--simulated", "--no-trees", "--no-values"), "nothing to make features of"),
         (("--simulated", "--no-trees", "--topics", "none"), "nothing to make features of"),
+        (("--simulated", "--no-trees", "--topics", "9", "--profile", "graded"), "--profile scores"),
+        (("--simulated", "--no-values", "--kaleido", "x"), "--kaleido names values"),
+        (("--simulated", "--relevance", "1.5"), "threshold relevance of Value is a number from 0 to 1"),
+        (("--simulated", "--no-values", "--relevance", "0.5"), "--relevance and --alike are for values of a chat"),
+        (("--simulated", "--name-topics"), "--name-topics names the topics of values"),
+        (("--simulated", "--topics", "."), "topics.json cannot be read"),
         (("--simulated", "--harm-template", "nope"), "there is no template 'nope'"),
         (("--simulated", "--samples", "0"), "samples is 0"),
         (("--simulated", "--profile", "nope"), "nope"),
@@ -99,4 +137,5 @@ def test_what_cannot_be_is_one_sentence(
     topics = () if "--topics" in words else ("--topics", "none")
     done = command("features", "prompts.csv", "--out", "pool.jsonl", *topics, *words)
     assert done.status == 1 and says in done.stderr.splitlines()[-1] and done.stderr.count("error:") == 1
-    assert not (tmp_path / "pool.jsonl").exists()
+    # Said before anything is asked and paid for.
+    assert "harms:" not in done.stderr and "values:" not in done.stderr

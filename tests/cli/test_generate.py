@@ -59,7 +59,7 @@ def test_a_budget_holds_over_resumed_runs(
         words += ("--key-variable", "MY_KEY", "--concurrency", 1)
         stopped = [command(*words, "--max-requests", 5) for _ in range(2)]
         assert [done.status for done in stopped] == [1, 1]
-        assert "5 of 22 requests are answered" in stopped[0].stderr and "raise it to go on" in stopped[1].stderr
+        assert "5 of 22 requests were settled" in stopped[0].stderr and "raise it to go on" in stopped[1].stderr
         assert not (tmp_path / "v.jsonl").exists()
         assert command(*words, "--collect").status == 0
         rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
@@ -100,11 +100,20 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice_but_what_was_in_flight(tmp_
         assert store.execute("SELECT count(*) FROM responses").fetchone() == (220,)
 
 
+def test_an_answer_that_never_comes_is_waited_for_as_long_as_is_said(tmp_path: Path, command: InProcess) -> None:
+    (tmp_path / "one.csv").write_text("id,text\na,How?\n")
+    with simulated_endpoint(faults=["hang@1"]) as url:
+        words = ("generate", tmp_path / "one.csv", "--out", tmp_path / "v.jsonl", "--levels", "0", "--model", "m")
+        done = command(*words, "--base-url", url, "--no-key", "--deadline", 0.5)
+    assert done.status == 0 and "attempts without an answer: 1 (mostly no answer within 0.5 s)" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ((), "say whom to ask with --base-url and --model, or try it with --simulated"),
         (("--simulated", "--levels", "0,x"), "--levels '0,x': give numbers"),
+        (("--simulated", "--similar", "2"), "similar is 2.0; it is a number above 0"),
         (("--simulated", "--levels", "2"), "harm level 2.0 is not a number from 0 to 1"),
         (("--simulated", "--store", "seeds.csv"), "must be different files"),
         (("--simulated", "--template", "nope"), "there is no template 'nope'"),

@@ -40,6 +40,19 @@ def test_variants_are_prompts_and_those_without_a_text_are_listed(store, tmp_pat
     assert len(prompts.units("prompt")) == len(prompts) == 5
 
 
+def test_texts_like_formulas_come_back_from_a_csv_as_they_were(store, tmp_path: Path) -> None:
+    """A changed text would be another question: paid for again, and of a prompt that nobody wrote."""
+    texts = ["=1+1", "- a list\n- of points", "@you", "'=1", "''-2", "'quoted'", "it's", "+49 30"]
+    seeds = seeds_of(**{f"-{i}": text for i, text in enumerate(texts)})
+    with simulated_endpoint() as url:
+        asker = ChatClient(Endpoint(url, "sim", no_key=True, name="simulated"), store)
+        variants = generate_variants(seeds, asker, levels=[0], progress=False)
+    written = variants.write(tmp_path / "v.csv")
+    raw = pd.read_csv(written)
+    assert not raw[["seed", "seed_text"]].stack().str.match(r"[=+\-@]").any()
+    assert load_prompts(written).units("seed").to_dict("list") == {"unit": list(seeds.table["seed"]), "text": texts}
+
+
 def test_any_table_with_an_id_and_a_text_will_do(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("Question_Index,Question_Content,extra\n1,How?,x\n2,Why?,y\n")
     prompts = load_prompts(tmp_path / "p.csv", id_column="Question_Index", text_column="Question_Content")

@@ -14,7 +14,7 @@ from pluristats.extract import name_topics, value_features
 from pluristats.extract.topics import NamePlan, need_topics, read_name
 from pluristats.llm import ChatClient, Endpoint
 from pluristats.llm.simulated import simulated_endpoint, simulated_stats
-from pluristats.topics import topic_features
+from pluristats.topics import load_topics, topic_features
 from pluristats.topics.sentences import minilm_folder
 from tests.cli.command import InProcess
 from tests.topics.models import by_hand
@@ -95,6 +95,18 @@ def test_from_prompts_to_topics_on_the_command_line(tmp_path: Path, command: InP
     assert again["sent"] == 0
     pd.testing.assert_frame_equal(pd.read_json(tmp_path / "b.jsonl", lines=True), first)
 
+    # Names of a model that is given are paid for, so they are kept; to collect them sends nothing.
+    (tmp_path / "c.topics").mkdir()
+    (tmp_path / "c.topics" / "mine.txt").write_text("mine")
+    given = (*words, *store, "--topics", tmp_path / "a.topics", "--name-topics", "--json")
+    refused = command(*given, "--out", tmp_path / "c.jsonl")
+    assert refused.status == 1 and "c.topics holds something else than a topic model" in refused.stderr
+    named = command(*given, "--out", tmp_path / "d.jsonl", "--collect").json()
+    assert named["sent"] == 0 and load_topics(named["topics"]).name_sources == ("llm",) * len(columns)
+    assert load_topics(named["topics"]).names == load_topics(tmp_path / "a.topics").names
+    unasked = command(*given[:-1], "--out", tmp_path / "e.jsonl", "--seed", 7, "--collect", "--store", tmp_path / "e")
+    assert unasked.status == 1 and "no answer about values" in unasked.stderr
+
 
 @pytest.mark.slow
 def test_values_by_kaleido_on_the_command_line(tmp_path: Path, command: InProcess) -> None:
@@ -111,3 +123,11 @@ def test_values_by_kaleido_on_the_command_line(tmp_path: Path, command: InProces
     assert set(items.loc[items["prompt"] == "p0", "text"]) & {"Safety", "Right to Privacy", "Duty to help"}
     assert (items.loc[items["prompt"] == "p0", "supports"] > 0.5).any()
     assert (tmp_path / "pool.kaleido.jsonl").is_file()
+
+    # Without trees nobody else is asked, so that no endpoint is named and there is no store.
+    by_hand(*items["text"]).save(tmp_path / "topics")
+    alone = ("features", tmp_path / "prompts.jsonl", "--out", tmp_path / "alone.jsonl", "--no-trees", "--json")
+    alone += ("--kaleido", checkpoint, "--kaleido-embedder", minilm_folder(), "--topics", tmp_path / "topics")
+    told = command(*alone).json()
+    assert (told["rows"], told["sent"], told["simulated"]) == (2, 0, False) and "store" not in told
+    assert not (tmp_path / "alone.answers.sqlite").exists()

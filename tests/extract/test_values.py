@@ -9,6 +9,7 @@ from pluristats.errors import MissingAnswersWarning
 from pluristats.extract import collect_values, extract_values, read_items
 from pluristats.llm import ChatClient, Endpoint
 from pluristats.llm.simulated import simulated_endpoint, simulated_stats
+from pluristats.values import Thresholds
 from tests.extract.conftest import item, units_of
 from tests.generate.conftest import HOSTILE
 from tests.llm.endpoint import completion, http, serving
@@ -48,6 +49,28 @@ def test_what_does_not_fit_is_named(entry: object, says: str) -> None:
         read_items("Values matter.")
     with pytest.raises(ValueError, match="no JSON list"):
         read_items('[{"relevance": NaN}]')
+
+
+def test_items_pass_the_filter_of_kaleidos(client) -> None:
+    """One table whichever model named the values, so that one filter serves both."""
+    pytest.importorskip("rouge_score", reason="needs rouge-score: pip install 'pluristats[kaleido]'")
+    named = [item(text="Safety of children", relevance=0.5), item(text="Doubtful", relevance=0.1)]
+    named += [item(text="The safety of children", relevance=0.9), item("Duty", "Safety of children", relevance=0.5)]
+    with serving(http(200, completion(json.dumps(named)))) as server:
+        values = extract_values(units_of(u0="How?"), client(server), progress=False)
+    kept = values.filter(Thresholds(0.2, 0.7))
+    assert list(zip(kept.items["vrd"], kept.items["text"], strict=True)) == [
+        ("Value", "The safety of children"),
+        ("Duty", "Safety of children"),
+    ]
+    assert dict(zip(kept.dropped["text"], kept.dropped["reason"], strict=True)) == {
+        "Safety of children": "ngram",
+        "Doubtful": "relevance",
+    }
+    assert len(values.filter(Thresholds(0.0)).items) == 4
+    with serving(http(200, completion("[]"))) as server:
+        nothing = extract_values(units_of(u0="Why?"), client(server), progress=False)
+    assert len(nothing.filter(Thresholds(0.2, 0.7)).items) == 0 and nothing.answered() == ["u0"]
 
 
 def test_every_text_has_a_row_and_every_item_one(client) -> None:

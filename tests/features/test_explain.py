@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -170,6 +171,12 @@ def test_chats_hold_what_a_model_should_answer(side: str, tmp_path: Path) -> Non
     assert json.loads(text) == {"prompt": layout, "completion": roles["assistant"]}
     with pytest.raises(TreeError, match="exists already"):
         write_chats(file, [tree], side, **settings_)  # type: ignore[arg-type]
+    with pytest.raises(TreeError, match=r"nowhere.* cannot be written"):
+        write_chats(tmp_path / "nowhere" / "x.jsonl", [tree], side, **settings_)  # type: ignore[arg-type]
+    made_up = replace(tree, simulated=True)
+    with pytest.raises(TreeError, match="tree 7 is simulated, and a chat to train on has no place to say so"):
+        list(chats([made_up], side, **settings_))  # type: ignore[arg-type]
+    assert len(list(chats([made_up], side, simulated=True, **settings_))) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

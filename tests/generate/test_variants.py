@@ -87,7 +87,7 @@ def test_hostile_seeds_and_answers_pass_through_unharmed(name, client, tmp_path)
 def test_a_budget_stops_and_what_is_there_can_be_collected(client):
     seeds = seeds_of(a="x", b="y")
     with serving(http(200, completion("v"))) as server:
-        with pytest.raises(LLMStopped, match="5 of 22 requests are answered"):
+        with pytest.raises(LLMStopped, match="5 of 22 requests were settled"):
             generate_variants(seeds, client(server, max_requests=5, concurrency=1), progress=False)
         part = collect_variants(seeds, client(server))
         assert part.counts() == {"ok": 5, "refused": 0, "failed": 0, "not asked": 17}

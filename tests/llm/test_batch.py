@@ -118,7 +118,7 @@ def test_calls_that_fail_in_passing_are_tried_again_and_a_lost_creation_is_found
 def test_an_endpoint_without_batches_is_named(store):
     with batching() as server:
         server.trouble = [404]
-        with pytest.raises(LLMStopped, match="does not serve batches: status 404: trouble"):
+        with pytest.raises(LLMStopped, match="does not serve batches: status 404: trouble; every answer is stored"):
             quiet(runner(server, store), REQUESTS)
     assert store.rows("SELECT count(*) FROM attempts") == [(0,)]
 
@@ -140,17 +140,33 @@ def test_an_expired_batch_is_submitted_again(store):
         assert all(isinstance(outcome, Completed) for outcome in run) and set(server.asked.values()) <= {2, 3}
 
 
-def test_a_budget_holds_at_the_batch_price(store):
+def test_a_budget_holds_at_the_batch_price_and_is_used(store):
+    """What a worst case leaves unused goes into further batches; a run of one batch would ask a tenth of this."""
     prices = {"m": Price(1e6, 1e6, batch=0.5)}
+    requests = [ask(f"question {i:03}") for i in range(200)]
     with batching() as server:
         with pytest.raises(LLMStopped, match="of the budget of 800 are spent"):
-            quiet(runner(server, store, max_cost=800.0, prices=prices, per_batch=100), REQUESTS)
+            quiet(runner(server, store, max_cost=800.0, prices=prices, per_batch=100), requests)
         # A worst case is about 0.5 × (110 + 80 + 20) at first and half of 15 when answered.
         (spent,) = store.spent_tokens(server.endpoint().identity)
-        assert 0 < spent[2] < 10 and spent[1] and 0.5 * (spent[3] + spent[4]) == 7.5 * spent[2]
+        assert spent[1] and 0.5 * (spent[3] + spent[4]) == 7.5 * spent[2]
+        assert 650 < 7.5 * spent[2] <= 800 and len(server.batches) > 3
+        assert set(server.asked.values()) == {1}
     with batching() as server, pytest.raises(LLMStopped, match="budget of 3 requests"):
         quiet(runner(server, store, max_requests=3), REQUESTS)
     assert server.asked.total() == 3
+
+
+def test_a_dry_run_after_batches_reckons_with_their_tokens(store):
+    prices = {"m": Price(1e6, 1e6, batch=0.5)}
+    with batching() as server:
+        batches = runner(server, store, per_batch=100, concurrency=1, prices=prices)
+        quiet(batches, [ask(f"question {i:02}") for i in range(20)])
+        direct = ChatClient(server.endpoint(), store, batches.limits)
+        estimate = direct.dry_run([ask(f"question {i}") for i in range(20, 30)])
+    # 10 + 5 tokens each, as the batches' answers; how long they would take directly nobody knows: 2 s.
+    assert (estimate.calls, estimate.prompt_tokens, estimate.completion_tokens) == (10, 100, 50)
+    assert estimate.cost == pytest.approx(150) and estimate.seconds == pytest.approx(20)
 
 
 def test_what_cannot_be_batched(store):

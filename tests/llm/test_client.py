@@ -9,6 +9,7 @@ import pytest
 
 from pluristats.errors import LLMError, LLMStopped, MissingAnswersWarning, ModelDriftWarning
 from pluristats.llm import ChatClient, Completed, Endpoint, Failed, Limits, NotAsked, Price, Refused, ResponseStore
+from pluristats.progress import span
 from tests.llm.conftest import QUICK, ask
 from tests.llm.endpoint import KEY, completion, cut, drip, error, http, later, serving
 
@@ -170,7 +171,8 @@ def test_refusals_are_recorded_counted_and_not_asked_again(client):
     [
         (error(400, "context length exceeded", code="context_length_exceeded"), "status 400: context length exceeded"),
         (error(413, "too large"), "status 413: too large"),
-        (error(422, "odd"), "status 422: odd"),
+        (error(422, "odd\nand more"), "status 422: odd and more"),
+        (http(413, b"<html>\n  <p>too\n  large</p>"), "status 413: <html> <p>too large</p>"),
         (http(body=completion(None, finish_reason="length")), "max_tokens used up before any answer"),
     ],
 )
@@ -204,20 +206,24 @@ def test_what_no_waiting_helps_stops_the_run(response, says, client, store):
             quiet(client(server, concurrency=2), [ask(str(i)) for i in range(50)])
         assert server.requests <= 3
     assert KEY not in str(stopped.value)
-    assert str(stopped.value).endswith("1 of 50 requests are answered and stored, run the same again to go on")
+    assert str(stopped.value).endswith(
+        "; 1 of 50 requests were settled by then, every answer is stored: run the same again to go on"
+    )
     assert store.rows("SELECT count(*) FROM responses") == [(1,)]
 
 
 def test_an_endpoint_that_fails_everything_stops_the_run(client, store):
     with serving(error(500, "on fire")) as server:
-        with pytest.raises(LLMStopped, match="5 requests in a row have failed, the last with status 500: on fire"):
+        with pytest.raises(LLMStopped, match="5 requests in a row have failed, the last with status 500: on fire") as e:
             quiet(client(server, attempts=2, stop_after=5, concurrency=3), (ask(str(i)) for i in range(1000)))
+        assert server.endpoint().base_url in e.value.why and "the right address" in e.value.why
+        assert e.value.failed == e.value.settled >= 5 and "--retry-failed" in str(e.value)
         assert server.requests <= 2 * (5 + 3)
 
 
 def test_nobody_listens(store):
     client = ChatClient(Endpoint("http://127.0.0.1:9/v1", "m"), store, Limits(**QUICK, stop_after=2, attempts=2))
-    with pytest.raises(LLMStopped, match="cannot connect"):
+    with pytest.raises(LLMStopped, match=r"http://127\.0\.0\.1:9/v1: .* cannot connect; see that this is the right"):
         quiet(client, [ask(str(i)) for i in range(9)])
     # What never reached the endpoint costs nothing.
     assert store.spent_tokens(client.endpoint.identity)[0][3:] == (0, 0)
@@ -291,6 +297,25 @@ def test_progress_reads_in_a_log(client, capsys):
     assert first.startswith("variants: 4/4, ") and first.endswith("cost 80")
     assert second.startswith("variants: 2/2, ") and second.endswith("4 from the store, cost 40")
     assert out == ""
+
+
+def test_a_run_that_waits_says_so_in_a_log(client, capsys, monkeypatch):
+    """A log of a run whose endpoint answers nothing must not stay empty until the last try."""
+    monkeypatch.setattr("pluristats.llm.session._BEAT", 0.05)
+    monkeypatch.setattr("pluristats.progress._EVERY", 0.05)
+    with serving(lambda question, time: error(500) if time < 3 else http()) as server:
+        client(server, first_wait=0.5, longest_wait=0.5, attempts=3).run([ask()], what="variants")
+    *waiting, last = capsys.readouterr().err.splitlines()
+    assert "variants: 0/1, 0/s, waiting, attempts without an answer: 1 (mostly status 500), 0 tokens" in waiting
+    assert last.startswith("variants: 1/1, ") and "attempts without an answer: 2" in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (53_358, "14.8 h"), (561_600, "6.5 days")],
+)
+def test_what_is_left_of_a_run_of_days_can_be_read(seconds, says):
+    assert span(seconds) == says
 
 
 def test_a_fault_of_the_callers_own_ends_the_run_and_loses_nothing(client, store):

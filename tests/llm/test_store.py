@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pluristats.errors import LLMError, MissingAnswersWarning
 from pluristats.llm import ResponseStore
 from tests.llm.conftest import ask
-from tests.llm.endpoint import KEY, completion, error, http, serving
+from tests.llm.endpoint import KEY, completion, error, http, later, serving
 
 HOSTILE = [
     "<script>alert(1)</script><img src=x onerror=alert(1)>",
@@ -35,6 +36,17 @@ def test_hostile_text_passes_unharmed(text, client, store):
         (row,) = again.rows("SELECT request, body FROM responses")
         assert row[0].isascii() and row[1].isascii()
         assert client(server).collect([ask(text)])[0].text == text
+
+
+def test_nothing_is_sent_when_its_answer_might_find_no_room(client, store, monkeypatch):
+    """The disk fills up while five requests are in flight: their answers are kept, and no other is asked for."""
+    free = [2**25] * 5
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free.pop() if free else 0))
+    with serving(lambda question, time: later(0.3)) as server:
+        with pytest.raises(LLMError, match=r"0 MiB are free on its disk, .* free 32 MiB, then run the same again"):
+            client(server, concurrency=8).run((ask(str(i)) for i in range(50)), progress=False)
+        assert server.requests == 5
+    assert store.rows("SELECT count(*) FROM responses WHERE kind = 'completed'") == [(5,)]
 
 
 def test_the_key_is_in_no_file_and_no_output(client, store, capfd):

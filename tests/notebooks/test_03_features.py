@@ -28,6 +28,10 @@ def test_a_trial_on_the_embedded_endpoint_says_that_it_is_simulated(tmp_path: Pa
     assert actions.sum(axis=1).to_numpy() == pytest.approx(1) and effects.sum(axis=1).to_numpy() == pytest.approx(1)
     assert actions.gt(0).sum(axis=1).max() <= 5 and effects.gt(0).sum(axis=1).max() <= 3
     assert pool.groupby("seed")[list(ACTION_COLUMNS)].nunique().to_numpy().max() == 1  # variants share their seed's
+    # No prompt is missing without being listed.
+    asked = pd.read_csv(tmp_path / "tables" / "status.csv").set_index("of").loc["values of prompts"].drop("simulated")
+    left_out = pd.read_csv(tmp_path / "tables" / "left-out.csv")
+    assert asked["ok"] < asked.sum() == len(pool) + len(left_out) and not set(pool["prompt"]) & set(left_out["prompt"])
     topics = [name for name in pool if name.startswith("value_topic_")]
     if importlib.util.find_spec("bertopic"):
         assert topics and pool[topics].ne(0).sum(axis=1).max() <= 5
