@@ -35,6 +35,10 @@ class FrozenMap(Mapping[str, Value], Generic[Value]):
     def __repr__(self) -> str:
         return repr(self._items)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """Names that Tab offers after ``study.groups["``; IPython knows the keys of a dict only."""
+        return list(self)
+
 
 @dataclass(frozen=True)
 class Source:
