@@ -49,6 +49,12 @@ class Split:
     annotators: tuple[Hashable, ...]
     test: tuple[tuple[Hashable, ...], ...]
 
+    def __repr__(self) -> str:
+        sizes = sorted({len(labels) for labels in self.test})
+        tested = " to ".join(f"{size:,}" for size in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "no"
+        whose = f"of each of {len(self.annotators):,} annotators" if self.annotators else "of everybody"
+        return f"<Split {self.number} ({self.setting}): {tested} test prompts {whose}, seed {self.seed}>"
+
     def hidden(self, annotators: Sequence[Hashable], prompts: Sequence[Hashable]) -> Mask:
         """Cells that are tested, shape (annotators, prompts).
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Sequences:
     mask: Mask
     input_names: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.input_names)
+        return f"<Sequences: {names} of {self.n_agents:,} agents over {self.n_trials:,} trials>"
+
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3 or self.inputs.shape != (*self.mask.shape, len(self.input_names)):
             raise LatentError(
@@ -69,7 +74,7 @@ class Sequences:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
+class Simulated(Displayed):
     """Behaviour that a model made up, with the latents and parameters behind it.
 
     Parameters
@@ -104,6 +109,17 @@ class Simulated:
     seed: int
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     simulated: bool = field(default=True, init=False)
+
+    def __repr__(self) -> str:
+        n, t = self.sequences.mask.shape
+        return f"<Simulated by {self.model!r}: {n:,} agents over {t:,} trials, seed {self.seed}, SIMULATED>"
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"Behaviour simulated by {self.model}, version {self.version}, seed {self.seed}",
+            self.simulated,
+            tables=(("Trials", self.table().drop(columns="simulated")),),
+        )
 
     def table(self) -> pd.DataFrame:
         """One row a trial that exists: agent, trial, the raw columns, the latents, ``simulated`` (always True)."""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.record import Array, Ints, Mask, Model, Sequences, Trials
 
@@ -62,7 +63,7 @@ _TRIAL = Domain(-1e9, 1e9, whole=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Behaviour:
+class Behaviour(Displayed):
     """What agents did.
 
     Parameters
@@ -87,6 +88,24 @@ class Behaviour:
     rows: Ints
     source: str
     simulated: bool
+
+    def __repr__(self) -> str:
+        n, t = self.rows.shape
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Behaviour from {self.source!r}: {n:,} agents over {t:,} trials{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        table = pd.DataFrame(
+            {"agent": pd.Series(self.agents, dtype=object), "trials": (self.rows >= 0).sum(axis=1)},
+        )
+        return Shown(
+            "What agents did",
+            self.simulated,
+            lines=(f"From {self.source}: {', '.join(self.trials)}.",),
+            tables=(("Trials of each agent", table),),
+        )
 
     def sequences(self, model: Model) -> Sequences:
         """Inputs for a model."""

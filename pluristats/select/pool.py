@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import OutOfReachWarning, PoolError, TargetError
 from pluristats.select.target import Axis, Category, Target
 from pluristats.study.tables import show
@@ -53,7 +54,7 @@ class PoolAxis:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(Displayed):
     """Candidates.
 
     Parameters
@@ -75,6 +76,16 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Pool: {len(self):,} rows of {len(np.unique(self.seed)):,} seeds, {self.target!r}{simulated}>"
+
+    def _shown(self) -> Shown:
+        rows = [(a.axis.name, len(a.categories), len(a.empty)) for a in self.axes]
+        table = pd.DataFrame(rows, columns=["axis", "categories", "wanted, and no row has them"])
+        title = f"Pool of {len(self):,} rows of {len(np.unique(self.seed)):,} seeds"
+        return Shown(title, self.simulated, tables=((f"Axes of the target {self.target.name!r}", table),))
 
     @property
     def simulated(self) -> bool:
