@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import LatentError
 from pluristats.latent.record import Array, Ints, Mask, Model, Sequences, Trials
 
@@ -187,12 +188,10 @@ def _check_header(table: pd.DataFrame, model: Model, name: str) -> None:
 
 def _agents(table: pd.DataFrame, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Code of each row's agent, and the agents' names."""
-    import pandas as pd
-
     missing = table["agent"].isna().to_numpy()
     if missing.any():
         raise _cell(table, int(np.argmax(missing)), "agent", name, "is empty; every trial is some agent's, name it")
-    codes, found = pd.factorize(table["agent"])
+    codes, found = factorise(table["agent"])
     return codes.astype(np.int64), tuple(_name(value) for value in found)
 
 

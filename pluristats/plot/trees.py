@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pluristats.distinct import group_codes
 from pluristats.plot.theme import (
     BLUE,
     GREY,
@@ -94,8 +96,7 @@ def harm_tree(table: pd.DataFrame, top: int = 20, *, ax: Axes | None = None) -> 
     with style():
         ax = new_axes(10.0, 1.0 + 0.3 * len(leaves)) if ax is None else ax
         y = np.arange(len(leaves), dtype=np.float64)
-        branch = leaves.groupby(["stakeholder", "side", "action"], sort=False).ngroup().to_numpy()
-        who = leaves.groupby("stakeholder", sort=False).ngroup().to_numpy()
+        who, branch = _groups(leaves)
         at_branch, at_who = (np.bincount(g, y) / np.bincount(g) for g in (branch, who))
         for group, places, parents, column in (
             (branch, at_branch, at_who[who], 0),
@@ -125,12 +126,13 @@ def harm_tree(table: pd.DataFrame, top: int = 20, *, ax: Axes | None = None) -> 
 def describe_harm_tree(table: pd.DataFrame, top: int = 20) -> str:
     """Alternative text of :func:`harm_tree`, from the same arguments."""
     leaves = _leaves(table, top)
-    people = leaves.groupby("stakeholder", sort=False)["contribution"].sum()
-    each = [f"{plain(name)} {number(float(value))}" for name, value in people.items()]
+    who, branch = _groups(leaves)
+    sums = np.bincount(who, leaves["contribution"])
+    people = dict.fromkeys(leaves["stakeholder"])
+    each = [f"{plain(name)} {number(float(value))}" for name, value in zip(people, sums, strict=True)]
     of = f" (the {len(leaves):,} that contribute most of {len(table):,})" if len(leaves) < len(table) else ""
-    branches = leaves.groupby(["stakeholder", "side", "action"], sort=False).ngroups
     return (
-        f"Tree of {count(len(people), 'stakeholder')}, {count(branches, 'action')} and "
+        f"Tree of {count(len(people), 'stakeholder')}, {count(int(branch.max()) + 1, 'action')} and "
         f"{count(len(leaves), 'effect')}{of}; the harmfulness is {number(float(table['contribution'].sum()))}"
         f"{_whose(table)}. Drawn contributions by stakeholder: {'; '.join(each)}."
     )
@@ -166,9 +168,13 @@ def _leaves(table: pd.DataFrame, top: int) -> pd.DataFrame:
     _check_top(top)
     order = np.argsort(-np.abs(table["contribution"].to_numpy(dtype=np.float64)), kind="stable")[:top]
     leaves = table.iloc[order].reset_index(drop=True)
-    groups: Sequence[list[str]] = (["stakeholder"], ["stakeholder", "side", "action"])
-    keys = [leaves.groupby(names, sort=False).ngroup() for names in groups]
-    return leaves.iloc[np.lexsort((np.arange(len(leaves)), keys[1], keys[0]))].reset_index(drop=True)
+    who, branch = _groups(leaves)
+    return leaves.iloc[np.lexsort((np.arange(len(leaves)), branch, who))].reset_index(drop=True)
+
+
+def _groups(leaves: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number of each leaf's stakeholder, and of its branch, from 0 in the order of the rows."""
+    return group_codes(leaves["stakeholder"]), group_codes(*(leaves[name] for name in _LEAF[:3]))
 
 
 def _check_top(top: int) -> None:

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import ValueItemsWarning, ValuesError
 from pluristats.values.items import check_items
 from pluristats.values.ngrams import Overlap, Rouge, overlap
@@ -120,7 +121,7 @@ def filter_items(items: pd.DataFrame, thresholds: Thresholds, embed: Embed | Non
             "the thresholds have one for embeddings and there is no embedder; give embed=sentence_embedder(…), or "
             "thresholds whose embed is None"
         )
-    prompt = pd.factorize(table["prompt"])[0]
+    prompt = factorise(table["prompt"])[0]
     order = np.lexsort((-table["relevance"].to_numpy(), prompt))
     table, prompt = table.iloc[order].reset_index(drop=True), prompt[order]
     vrd, texts = table["vrd"].tolist(), table["text"].tolist()
