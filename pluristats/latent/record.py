@@ -165,7 +165,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Displayed):
     """A cognitive model with a task: who the agents are, what they do, and what of it is seen.
 
     Parameters
@@ -208,6 +208,23 @@ class Model:
     run: Callable[..., Drawn] = field(repr=False)
     encoder: Callable[[Trials], NDArray[Any]] = field(repr=False)
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"noise": 1.0}))
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r} (version {self.version}): {self.description}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        rows = [(p.name, p.low, p.high, str(p.prior), p.meaning) for p in self.parameters]
+        return Shown(
+            f"Model {self.name}, version {self.version}",
+            lines=(
+                self.description,
+                f"Latents: {', '.join((*self.continuous_names, *self.discrete))}. Read: {', '.join(self.columns)}.",
+            ),
+            tables=(("Parameters", pd.DataFrame(rows, columns=["parameter", "low", "high", "prior", "meaning"])),),
+            notes=(f"Source: {self.source}.",),
+        )
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -161,6 +161,7 @@ def found(study) -> dict[str, Any]:
             "ProfileFits": fit_profiles(leaves, labels, ["a", "b"] * 6, n_starts=1),
             "RatingOrder": in_order(study),
             "Comparison": ps.fit_ratings(study, draws=2).comparison,
+            "Truth": study.truth,
             "Simulated": behaviour,
             "Behaviour": behaviour_of(behaviour.table(), MODELS["rl4"]),
         }
@@ -168,7 +169,7 @@ def found(study) -> dict[str, Any]:
 
 NAMES = [
     *("Alpha", "Correlation", "CrossValidatedR2", "R2", "Diversity", "Bound", "Pool", "Leaves", "ProfileFit"),
-    *("ProfileFits", "RatingOrder", "Comparison", "Simulated", "Behaviour"),
+    *("ProfileFits", "RatingOrder", "Comparison", "Truth", "Simulated", "Behaviour"),
 ]
 
 
@@ -225,7 +226,14 @@ def test_arrays_are_not_poured_out(study):
     columns = frame[list(study.groups["effects"])].to_numpy()
     path = choose_columns(columns, frame["rating"].to_numpy(), frame, ps.LassoRule()).path
     assert repr(path).startswith(f"<LassoPath: 7 columns, 100 λ from {path.lambdas[0]:.4g} to ")
-    behaviour = MODELS["rl4"].simulate(n_agents=3, n_trials=5, seed=0)
+    model = MODELS["rl4"]
+    assert repr(model) == f"<Model 'rl4' (version 1): {model.description}>"
+    assert [p.name in model._repr_html_() for p in model.parameters] == [True] * 4
+    fit = ps.lmer("rating ~ Age + (1|annotator)", study)
+    size = f"{fit.nobs} rows of {len(study.frame())}"
+    assert repr(fit.design) == f"<Design of {fit.formula!r}: {size}, 2 columns, 1 factors>"
+    assert repr(fit.result).startswith("<EngineFit by native, REML: 2 coefficients, log-likelihood -")
+    behaviour = model.simulate(n_agents=3, n_trials=5, seed=0)
     assert repr(behaviour.sequences) == "<Sequences: " + ", ".join(behaviour.sequences.input_names) + (
         " of 3 agents over 5 trials>"
     )
