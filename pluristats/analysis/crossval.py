@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.engine import native
 from pluristats.engine.result import Array, Factor, Problem
 from pluristats.errors import DroppedRowsWarning, UnsupportedError
@@ -18,9 +20,11 @@ from pluristats.lasso.select import candidate_columns
 from pluristats.models.lmer import StudyLike, frame_and_groups
 from pluristats.models.remarks import missing_rows
 
+_ALL = "all columns"
+
 
 @dataclass(frozen=True)
-class CrossValidatedR2:
+class CrossValidatedR2(Displayed):
     """Out-of-sample R² of a model's fixed effects.
 
     Parameters
@@ -40,6 +44,8 @@ class CrossValidatedR2:
         Columns that predict in each fold, without the intercept, shape (n_folds,).
     seed
         Of the folds.
+    simulated
+        Whether the study says of itself that it is simulated.
     """
 
     estimate: float
@@ -49,6 +55,30 @@ class CrossValidatedR2:
     shrunken: bool
     n_selected: Array
     seed: int
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        folds = f"{len(self.by_fold)} folds of {one_line(self.by)}"
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<CrossValidatedR2: {self.estimate:.4f}, {folds}, {self.selection}, seed {self.seed}{simulated}>"
+
+    def tidy(self) -> pd.DataFrame:
+        """One row a fold: ``fold`` (from 1), ``r2``, ``n_selected``, ``simulated``."""
+        folds = np.arange(1, len(self.by_fold) + 1)
+        return pd.DataFrame(
+            {"fold": folds, "r2": self.by_fold, "n_selected": self.n_selected, "simulated": self.simulated}
+        )
+
+    def _shown(self) -> Shown:
+        how = "the Lasso's own coefficients predict" if self.shrunken else "unpenalised coefficients predict"
+        chosen = f"Columns: {self.selection}, chosen anew in every fold" if self.selection != _ALL else "All columns"
+        return Shown(
+            f"Cross-validated R²: {self.estimate:.4f}",
+            self.simulated,
+            lines=(f"{self.by} were held out in {len(self.by_fold)} folds (seed {self.seed}). {chosen}; {how}.",),
+            tables=(("Within each fold", self.tidy()[["fold", "r2", "n_selected"]]),),
+            notes=("Below 0 where the model predicts worse than the mean.",),
+        )
 
 
 def cross_validated_r2(
@@ -97,7 +127,7 @@ def cross_validated_r2(
     Selecting once on all rows and cross-validating only the refit is too optimistic (Hastie, Tibshirani & Friedman
     2009, section 7.10.2).
     """
-    frame, groups, _ = frame_and_groups(data, None)
+    frame, groups, simulated = frame_and_groups(data, None)
     design = build_design(formula, frame, groups)
     refuse_offsets(design.parsed, "Cross-validated R²")
     if shrunken and rule is None:
@@ -119,10 +149,11 @@ def cross_validated_r2(
         estimate=float(1.0 - errors.sum() / totals.sum()),
         by_fold=1.0 - errors / totals,
         by=by,
-        selection="all columns" if rule is None else rule.describe(),
+        selection=_ALL if rule is None else rule.describe(),
         shrunken=shrunken,
         n_selected=selected,
         seed=seed,
+        simulated=simulated,
     )
 
 

@@ -22,6 +22,9 @@ def diff(
         typer.Option(help="Column that is not compared; without it: seconds, compile_seconds.", metavar="COLUMN"),
     ] = None,
     most: Annotated[int, typer.Option(help="Changes of one file that are listed.", min=1, metavar="N")] = 20,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the comparison as a page of its own.", metavar="PATH")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")] = False,
 ) -> None:
     """Compare two runs: stages, every table cell by cell, notes, and how they were made.
@@ -35,6 +38,8 @@ def diff(
     try:
         left_out = difference.IGNORED if ignore is None else ignore
         found = difference.diff(before, after, rtol=rtol, atol=atol, ignore=left_out)
+        if html is not None:
+            found.write_html(html)
     except PluristatsError as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         raise typer.Exit(2) from None
@@ -55,5 +60,7 @@ def diff(
         )
     else:
         print(printable("\n".join(found.lines(most))))
+        if html is not None:
+            print(printable(f"Written as a page: {html}"))
     if not found.equal:
         raise typer.Exit(1)

@@ -76,6 +76,8 @@ class Shown:
 class Displayed:
     """A result that shows itself in notebooks: it says what by ``_shown``."""
 
+    __slots__ = ()  # records with slots stay without a dictionary
+
     def _shown(self) -> Shown:
         raise NotImplementedError
 

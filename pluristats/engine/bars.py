@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.engine.result import Factor
 from pluristats.errors import FitError, FormulaError, UnsupportedError
 
@@ -182,5 +183,4 @@ def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[object]]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.cat.remove_unused_categories()
         return column.cat.codes.to_numpy().astype(np.intp), list(column.cat.categories)
-    codes, levels = pd.factorize(column, sort=True)
-    return codes.astype(np.intp), list(levels)
+    return factorise(column, sort=True)

@@ -217,3 +217,7 @@ class EngineFit:
     random: tuple[RandomEffects, ...]
     optimizer: OptimizerRecord
     monte_carlo: MonteCarlo | None = None
+
+    def __repr__(self) -> str:
+        by = "REML" if self.reml else "ML"
+        return f"<EngineFit by {self.engine}, {by}: {len(self.beta):,} coefficients, log-likelihood {self.loglik:.6g}>"

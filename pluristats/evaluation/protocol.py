@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.errors import EvaluationError
 from pluristats.study import Study
 
@@ -48,6 +49,12 @@ class Split:
     number: int
     annotators: tuple[Hashable, ...]
     test: tuple[tuple[Hashable, ...], ...]
+
+    def __repr__(self) -> str:
+        sizes = sorted({len(labels) for labels in self.test})
+        tested = " to ".join(f"{size:,}" for size in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "no"
+        whose = f"of each of {len(self.annotators):,} annotators" if self.annotators else "of everybody"
+        return f"<Split {self.number} ({self.setting}): {tested} test prompts {whose}, seed {self.seed}>"
 
     def hidden(self, annotators: Sequence[Hashable], prompts: Sequence[Hashable]) -> Mask:
         """Cells that are tested, shape (annotators, prompts).
@@ -131,8 +138,10 @@ _STREAM = {"new-prompts": 0, "oracle": 0, "new-seeds": 1, "known-prompts": 2}
 def _own(ratings: pd.DataFrame, share: float, rng: np.random.Generator) -> dict[Hashable, tuple[Hashable, ...]]:
     """Test prompts of each annotator, a share of those they were asked about ("Unsure" too)."""
     own: dict[Hashable, tuple[Hashable, ...]] = {}
-    for who, rows in ratings.groupby("annotator", sort=False, observed=True):
-        asked = rows["prompt"].tolist()
+    codes, people = factorise(ratings["annotator"])
+    prompts = ratings["prompt"].to_numpy()
+    for code, who in enumerate(people):
+        asked = prompts[codes == code].tolist()
         picked = np.sort(rng.permutation(len(asked))[: round(len(asked) * share)])
         own[who] = tuple(asked[j] for j in picked)
     return own
@@ -140,7 +149,7 @@ def _own(ratings: pd.DataFrame, share: float, rng: np.random.Generator) -> dict[
 
 def _whole_seeds(seeds: NDArray[Any], n_test: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Positions of test prompts such that no seed is on both sides."""
-    codes, levels = pd.factorize(seeds)
+    codes, levels = factorise(seeds)
     sizes = np.bincount(codes)
     taken = np.zeros(len(levels), dtype=bool)
     count = 0

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import GenerateError
 from pluristats.extract.prompts import Prompts
 from pluristats.extract.trees import ExtractedTrees
@@ -140,8 +141,10 @@ def _tree_table(trees: ExtractedTrees, profile: Profile | None, settings: dict[s
     if profile is None:
         return table
     both = [tree for tree in trees.trees() if tree is not None]
-    scores = score(both, profile).groupby("tree", sort=False)["harmfulness"].mean()
-    return table.assign(harmfulness=table["unit"].map(scores))
+    scores = score(both, profile)
+    group, units = factorise(scores["tree"])
+    means = scores["harmfulness"].groupby(group).mean()
+    return table.assign(harmfulness=table["unit"].map(dict(zip(units, means, strict=True))))
 
 
 def _of(keys: pd.Series, features: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pluristats.distinct import factorise
 from pluristats.errors import TreeError, UnknownLabelsWarning
 from pluristats.features.layout import Array
 from pluristats.features.taxonomy import ACTION_COLUMNS, EFFECT_COLUMNS, match_action, match_effect
@@ -122,8 +123,9 @@ def tree_features(
             raise TreeError(f"by has {len(names):,} entries for {len(table):,} trees; give one a tree.")
         if pd.isna(pd.Series(names, dtype=object)).any():
             raise TreeError("by is missing for some trees; say what each belongs to, or leave them out.")
-        table["tree"] = pd.Series(names, dtype=object)
-        table = table.groupby("tree", sort=False, as_index=False).sum()
+        group, labels = factorise(pd.Series(names, dtype=object))
+        table = table.drop(columns="tree").groupby(group).sum()
+        table.insert(0, "tree", pd.Series(labels, dtype=object))
         table["simulated"] = table["simulated"].astype(bool)
     parts = []
     for columns, keep in ((ACTION_COLUMNS, actions), (EFFECT_COLUMNS, effects)):

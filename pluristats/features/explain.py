@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pluristats.distinct import group_codes
 from pluristats.errors import ProfileError
 from pluristats.features.harmfulness import harmfulness
 from pluristats.features.leaves import Leaves, flatten
@@ -91,7 +92,11 @@ def explain(tree: Tree, profile: Profile, by: By = "leaf") -> pd.DataFrame:
     table["leaves"] = 1
     if by != "leaf":
         # Branches that are written twice are summed, as they are in H.
-        table = table.groupby(_KEYS[by], sort=False, as_index=False)[["contribution", "leaves"]].sum()
+        keys = _KEYS[by]
+        groups = group_codes(*(table[key] for key in keys))
+        sums = table.groupby(groups)[["contribution", "leaves"]].sum()
+        first = np.unique(groups, return_index=True)[1]
+        table = table[keys].iloc[first].reset_index(drop=True).join(sums)
     order = np.argsort(-np.abs(table["contribution"].to_numpy(dtype=np.float64)), kind="stable")
     table = table.iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))

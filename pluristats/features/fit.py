@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ConvergenceWarning, DroppedRowsWarning, ProfileError
 from pluristats.features.labelled import Labelled, identified, labelled, rows_of
 from pluristats.features.layout import Array, Layout, pull_back, weights
@@ -69,7 +70,7 @@ class FitRecord:
 
 
 @dataclass(frozen=True)
-class ProfileFit:
+class ProfileFit(Displayed):
     """A profile that was fitted.
 
     Parameters
@@ -90,6 +91,8 @@ class ProfileFit:
         Weights that no leaf of the labelled trees depends on; they keep the value of ``toward`` (1 without one).
     aliased
         Weights that can be moved together without changing any score: only products of them are known.
+    simulated
+        Whether a simulated model wrote any of the labelled trees.
     """
 
     profile: Profile
@@ -102,6 +105,23 @@ class ProfileFit:
     record: FitRecord = field(repr=False)
     unidentified: tuple[str, ...] = ()
     aliased: tuple[str, ...] = ()
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        fitted = f"{self.loss} loss {self.value:.4f}, {self.n:,} labels of {self.trees:,} trees"
+        return f"<ProfileFit {self.profile.name!r}: {fitted}, {self.record.status}{simulated}>"
+
+    def _shown(self) -> Shown:
+        bad = () if self.record.status == "converged" else (failure(self.record),)
+        left_out = (f"{self.dropped:,} labels are missing and left out.",) if self.dropped else ()
+        return Shown(
+            f"Profile: {self.profile.name}",
+            self.simulated,
+            bad,
+            left_out,
+            (("Fit", self.glance()), ("Weights", self.tidy())),
+        )
 
     def tidy(self) -> pd.DataFrame:
         """One row a weight: ``term``, ``estimate``, ``known`` (``yes``, ``aliased`` or ``no``), ``at_bound``."""
@@ -196,9 +216,10 @@ def fit_profile(
         warnings.warn(f"{missing.sum():,} of {len(y):,} labels are missing and left out.", DroppedRowsWarning, 2)
     data = labelled(leaves, rows[~missing], y[~missing], loss == "logistic")
     layout = Layout(actions, effects, sides)
-    fit = minimise(data, layout, loss, shrink, toward, n_starts, (seed,), name, int(missing.sum()))
+    simulated = bool(leaves.simulated[rows[~missing]].any())
+    fit = minimise(data, layout, loss, shrink, toward, n_starts, (seed,), name, int(missing.sum()), simulated)
     if fit.record.status == "failed":
-        warnings.warn(_failed(fit.record), ConvergenceWarning, stacklevel=2)
+        warnings.warn(failure(fit.record), ConvergenceWarning, stacklevel=2)
     return fit
 
 
@@ -212,6 +233,7 @@ def minimise(
     seed: tuple[int, ...],
     name: str,
     dropped: int = 0,
+    simulated: bool = False,
 ) -> ProfileFit:
     """The fit itself, from what :func:`fit_profile` has checked; ``seed`` may have several parts."""
     from scipy.optimize import minimize
@@ -264,6 +286,7 @@ def minimise(
         record,
         unidentified,
         aliased,
+        simulated,
     )
 
 
@@ -309,7 +332,8 @@ def _check(loss: str, sides: str, shrink: float, toward: Profile | None, n_start
         raise ProfileError(f"n_starts is at least 1, not {n_starts!r}.")
 
 
-def _failed(record: FitRecord) -> str:
+def failure(record: FitRecord) -> str:
+    """In words, of a fit that did not meet the tolerance."""
     return (
         f"the projected gradient is {record.gradient_norm:.1e} where the optimiser stopped ({record.message}), above "
         f"{record.tolerance:.0e}; ask for more starts (n_starts), or shrink."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ConvergenceWarning, ProfileError
 from pluristats.features.fit import ProfileFit, fit_profile, minimise
 from pluristats.features.labelled import labelled, rows_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ProfileFits:
+class ProfileFits(Displayed):
     """Profiles by group.
 
     Parameters
@@ -38,6 +39,21 @@ class ProfileFits:
     overall: ProfileFit
     groups: Mapping[str, ProfileFit]
     by: str = "group"
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<ProfileFits: {len(self.groups):,} profiles by {self.by!r}, {self.overall.n:,} labels{simulated}>"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated model wrote any of the labelled trees."""
+        return self.overall.simulated
+
+    def _shown(self) -> Shown:
+        failed = [name for name, fit in self.groups.items() if fit.record.status == "failed"]
+        bad = (f"{len(failed):,} of {len(self.groups):,} fits did not meet the tolerance.",) if failed else ()
+        tables = ((f"By {self.by}", self.glance()), ("Profile of all", self.overall.tidy()))
+        return Shown(f"Profiles by {self.by}", self.simulated, bad, tables=tables, notes=("Weights of each: tidy().",))
 
     def profile(self, group: object) -> Profile:
         """Profile of a group.
@@ -122,7 +138,10 @@ def fit_profiles(
             raise ProfileError(f"the group {name!r} has no label that is not missing; leave it out.")
         data = labelled(leaves, rows[there], y[there], loss == "logistic")
         dropped = int(mine.sum() - there.sum())
-        fits[name] = minimise(data, layout, loss, shrink, overall.profile, n_starts, (seed, k + 1), str(name), dropped)
+        simulated = bool(leaves.simulated[rows[there]].any())
+        fits[name] = minimise(
+            data, layout, loss, shrink, overall.profile, n_starts, (seed, k + 1), str(name), dropped, simulated
+        )
     failed = [name for name, fit in fits.items() if fit.record.status == "failed"]
     if failed:
         message = f"the fits of {len(failed):,} groups did not meet the tolerance: {', '.join(failed[:5])}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import TreeError
 from pluristats.features.cells import AXES, SHAPE, STRIDES, Codes, Ints, decode, encode
 from pluristats.features.taxonomy import EXTENTS, LIKELIHOODS, match_action, match_effect
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Leaves:
+class Leaves(Displayed):
     """Leaves of T trees.
 
     Parameters
@@ -42,6 +43,18 @@ class Leaves:
 
     def __len__(self) -> int:
         return len(self.cell)
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated.any() else ""
+        return f"<Leaves: {len(self):,} leaves of {len(self.ids):,} trees{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        size = np.bincount(self.tree, minlength=len(self.ids))
+        table = pd.DataFrame({"tree": pd.Series(self.ids, dtype=object), "leaves": size, "simulated": self.simulated})
+        title = f"{len(self):,} leaves of {len(self.ids):,} trees"
+        return Shown(title, bool(self.simulated.any()), tables=(("Leaves of each tree", table),))
 
     @property
     def codes(self) -> Codes:

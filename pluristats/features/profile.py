@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ProfileError
 from pluristats.features.taxonomy import ACTION_COLUMNS, ACTIONS, EFFECT_COLUMNS, EFFECTS, normal
 from pluristats.packaged import packaged
@@ -46,7 +47,7 @@ class Discount:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Displayed):
     """Weights of the harmfulness model (:mod:`pluristats.features.harmfulness`), each from 0 to 1.
 
     Parameters
@@ -95,6 +96,15 @@ class Profile:
             likelihood = _weights(given.likelihood, 2, f"{side}.likelihood")
             set_(self, side, Discount(cast(Any, extent), cast(Any, likelihood), _weight(given.later, f"{side}.later")))
         set_(self, "benefit", _weight(self.benefit, "benefit"))
+
+    def __repr__(self) -> str:
+        looks_at = [name for name in ("actions", "effects") if getattr(self, name) is not None]
+        return f"<Profile {self.name!r}: {' and '.join(looks_at) or 'neither actions nor effects'}, {self.sides}>"
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"Profile: {self.name}", lines=(self.source,) * bool(self.source), tables=(("Weights", self.tidy()),)
+        )
 
     def with_(
         self,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pluristats.display.shown import Displayed, Shown
+
 Side = Literal["harms", "benefits"]
 SIDES: tuple[Side, ...] = ("harms", "benefits")
 
@@ -74,7 +76,7 @@ class Stakeholder:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Displayed):
     """What a model says may come of answering a prompt.
 
     Parameters
@@ -93,6 +95,28 @@ class Tree:
     prompt: str = ""
     id: str = ""
     simulated: bool = False
+
+    def __repr__(self) -> str:
+        effects = sum(len(action.effects) for _, _, action in self.branches())
+        named = f" {self.id!r}" if self.id else ""
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Tree{named}: {len(self.stakeholders):,} stakeholders, {effects:,} effects{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        rows = [
+            (who.name, side, action.label, effect.label, effect.likelihood, effect.extent, effect.immediate)
+            for who, side, action in self.branches()
+            for effect in action.effects or (Effect("", "", "", None),)
+        ]
+        columns = ["stakeholder", "side", "action", "effect", "likelihood", "extent", "immediate"]
+        return Shown(
+            "What may come of answering a prompt",
+            self.simulated,
+            lines=tuple(text for text in (self.id, self.prompt[:500]) if text),
+            tables=(("Branches", pd.DataFrame(rows, columns=columns, dtype=object)),),
+        )
 
     def branches(self) -> Iterator[tuple[Stakeholder, Side, Action]]:
         """Stakeholder, side and action of every branch, in order, harms of a stakeholder first."""

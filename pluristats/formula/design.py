@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise, half_pair
 from pluristats.engine.result import Array, Factor
 from pluristats.errors import FitError, FormulaError
 from pluristats.formula.columns import (
@@ -152,6 +153,10 @@ class Design(Recipe):
     weights: Array | None = None
     offset: Array | None = None
 
+    def __repr__(self) -> str:
+        size = f"{self.n:,} rows of {self.n_data:,}, {len(self.x_names):,} columns, {len(self.factors):,} factors"
+        return f"<Design of {self.parsed.text!r}: {size}>"
+
     def subset(self, columns: NDArray[np.intp]) -> Design:
         """The same rows with some of the fixed columns."""
         whole = np.arange(len(self.x_names)) if self.subset_of is None else self.subset_of
@@ -290,16 +295,15 @@ def _factorise(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
     Raises
     ------
     FormulaError
-        A label has half a surrogate pair, which is no text: to pandas all such labels are one.
+        A label has half a surrogate pair, which is no text: to pandas many such labels are one.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         present, codes = np.unique(column.cat.codes.to_numpy().astype(np.intp), return_inverse=True)
         labels = list(column.cat.categories[present])
     else:
-        codes, found = pd.factorize(column, sort=True)
-        labels = list(found)
+        codes, labels = factorise(column, sort=True)
     for label in labels:
-        if isinstance(label, str) and any("\ud800" <= character <= "\udfff" for character in label):
+        if half_pair(label):
             raise FormulaError(
                 f"Column {column.name!r} has the label {label!r}, which holds half a surrogate pair and is no text; "
                 "write the column's labels anew."

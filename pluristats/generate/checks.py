@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import GenerateError
 from pluristats.generate.language import language, script
 
@@ -149,12 +150,13 @@ def check_variants(table: pd.DataFrame, *, similar: float = SIMILAR, expect: str
     flags["refusal"] = texts.map(lambda text: bool(_REFUSAL.search(text[:_START])))
     flags["wrapped"] = texts.map(_wrapped)
     flags["unprintable"] = texts.map(_unprintable)
-    seed_same = {text: _plain(text) for text in table["seed_text"].unique()}
+    seed_same = {text: _plain(text) for text in dict.fromkeys(table["seed_text"])}
     of_seed = np.array([seed_same[text] for text in table["seed_text"]], dtype=object)
     flags["copy_of_seed"] = full & (same.to_numpy(dtype=object) == of_seed)
     found = pd.DataFrame({"seed": table["seed"], "same": same})[full]
     flags["duplicate"] = found.duplicated(keep=False).reindex(table.index, fill_value=False)
-    seeds_with = found.groupby("same")["seed"].nunique()
+    group, texts_found = factorise(found["same"])
+    seeds_with = dict(zip(texts_found, pd.Series(factorise(found["seed"])[0]).groupby(group).nunique(), strict=True))
     flags["duplicate_elsewhere"] = full & same.map(seeds_with).fillna(0).gt(1)
     similarity, nearest = _nearest(table["seed"], same, full.to_numpy())
     flags["too_similar"] = similarity >= similar
@@ -195,7 +197,7 @@ def _nearest(
     """Largest similarity of each row to another of its seed (NaN where there is none), and that row (-1)."""
     similarity, nearest = np.full(len(seeds), np.nan), np.full(len(seeds), -1)
     texts = same.to_numpy()
-    for rows in seeds[full].groupby(seeds[full], sort=False).indices.values():
+    for rows in seeds[full].groupby(factorise(seeds[full])[0], sort=False).indices.values():
         at = np.flatnonzero(full)[rows]
         if len(at) > 1:
             matrix = similarities([texts[i] for i in at])
@@ -205,7 +207,7 @@ def _nearest(
 
 
 def _off_language(texts: pd.Series, seeds: pd.Series, expect: str | None) -> pd.Series:
-    known = {text: (script(text), language(text)) for text in seeds.unique()}
+    known = {text: (script(text), language(text)) for text in dict.fromkeys(seeds)}
 
     def off(text: str, seed: str) -> bool:
         ours, theirs = script(text), known[seed][0]

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import GenerateError, Problem
 from pluristats.study.tables import place, show
 from pluristats.texts.cells import read_identifier, read_text_cell
@@ -23,7 +24,7 @@ Duplicates = Literal["refuse", "first"]
 
 
 @dataclass(frozen=True, eq=False)
-class Seeds:
+class Seeds(Displayed):
     """Seed prompts.
 
     Parameters
@@ -42,6 +43,15 @@ class Seeds:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"<Seeds: {len(self):,} from {self.source!r}, {len(self.dropped):,} dropped>"
+
+    def _shown(self) -> Shown:
+        tables = [("Seeds", self.table)]
+        if len(self.dropped):
+            tables.append(("Left out: an earlier seed has the same text", self.dropped))
+        return Shown(f"{len(self):,} seed prompts", lines=(self.source,), tables=tuple(tables))
 
     def head(self, n: int) -> Seeds:
         """The first n seeds, for a trial."""

@@ -111,13 +111,13 @@ class Variants(Displayed):
     def __repr__(self) -> str:
         told = ", ".join(f"{count:,} {status}" for status, count in self.counts().items() if count)
         simulated = ", SIMULATED" if self.simulated else ""
-        return f"<Variants: {self.table['seed'].nunique():,} seeds, {told}{simulated}>"
+        return f"<Variants: {len(set(self.table['seed'])):,} seeds, {told}{simulated}>"
 
     def _shown(self) -> Shown:
         counts = pd.DataFrame(list(self.counts().items()), columns=["status", "variants"])
         columns = ["seed", "level", "text", "status", "reason"]
         return Shown(
-            title=f"Variants of {self.table['seed'].nunique():,} seeds",
+            title=f"Variants of {len(set(self.table['seed'])):,} seeds",
             simulated=self.simulated,
             tables=(("What became of them", counts), ("First rows", self.table[columns].head())),
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.errors import FitError, FormulaError
 
 # What people say -> the frame's column; "prompts" keeps variants of one seed in one fold.
@@ -106,7 +107,7 @@ def fold_units(frame: pd.DataFrame, by: str) -> NDArray[np.intp]:
         column = "prompt"
     if column not in frame.columns:
         raise FormulaError(f"Folds by {by!r} need the column {column!r}, which the data lack; use 'rows' or a column.")
-    codes = pd.factorize(frame[column], sort=True)[0].astype(np.intp)
+    codes = factorise(frame[column], sort=True)[0]
     if (codes < 0).any():
         row = frame.index[int(np.argmin(codes))]
         raise FitError(f"Folds by {by!r}: column {column!r} is empty in row {row!r}; fill it in or leave the row out.")

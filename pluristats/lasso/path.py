@@ -41,6 +41,10 @@ class LassoPath:
     coefficients: Array
     rss: Array
 
+    def __repr__(self) -> str:
+        first, last = (f"{value:.4g}" for value in self.lambdas[[0, -1]]) if len(self.lambdas) else ("none", "none")
+        return f"<LassoPath: {len(self.beta):,} columns, {len(self.lambdas):,} λ from {first} to {last}>"
+
     @property
     def df(self) -> Array:
         """Non-zero coefficients along the path: the Lasso's degrees of freedom (Zou, Hastie & Tibshirani 2007)."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Sequences:
     mask: Mask
     input_names: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.input_names)
+        return f"<Sequences: {names} of {self.n_agents:,} agents over {self.n_trials:,} trials>"
+
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3 or self.inputs.shape != (*self.mask.shape, len(self.input_names)):
             raise LatentError(
@@ -69,7 +74,7 @@ class Sequences:
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
+class Simulated(Displayed):
     """Behaviour that a model made up, with the latents and parameters behind it.
 
     Parameters
@@ -104,6 +109,17 @@ class Simulated:
     seed: int
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     simulated: bool = field(default=True, init=False)
+
+    def __repr__(self) -> str:
+        n, t = self.sequences.mask.shape
+        return f"<Simulated by {self.model!r}: {n:,} agents over {t:,} trials, seed {self.seed}, SIMULATED>"
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"Behaviour simulated by {self.model}, version {self.version}, seed {self.seed}",
+            self.simulated,
+            tables=(("Trials", self.table().drop(columns="simulated")),),
+        )
 
     def table(self) -> pd.DataFrame:
         """One row a trial that exists: agent, trial, the raw columns, the latents, ``simulated`` (always True)."""
@@ -149,7 +165,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Displayed):
     """A cognitive model with a task: who the agents are, what they do, and what of it is seen.
 
     Parameters
@@ -192,6 +208,23 @@ class Model:
     run: Callable[..., Drawn] = field(repr=False)
     encoder: Callable[[Trials], NDArray[Any]] = field(repr=False)
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"noise": 1.0}))
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r} (version {self.version}): {self.description}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        rows = [(p.name, p.low, p.high, str(p.prior), p.meaning) for p in self.parameters]
+        return Shown(
+            f"Model {self.name}, version {self.version}",
+            lines=(
+                self.description,
+                f"Latents: {', '.join((*self.continuous_names, *self.discrete))}. Read: {', '.join(self.columns)}.",
+            ),
+            tables=(("Parameters", pd.DataFrame(rows, columns=["parameter", "low", "high", "prior", "meaning"])),),
+            notes=(f"Source: {self.source}.",),
+        )
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import LatentError
 from pluristats.latent.record import Array, Ints, Mask, Model, Sequences, Trials
 
@@ -62,7 +64,7 @@ _TRIAL = Domain(-1e9, 1e9, whole=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Behaviour:
+class Behaviour(Displayed):
     """What agents did.
 
     Parameters
@@ -87,6 +89,24 @@ class Behaviour:
     rows: Ints
     source: str
     simulated: bool
+
+    def __repr__(self) -> str:
+        n, t = self.rows.shape
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Behaviour from {self.source!r}: {n:,} agents over {t:,} trials{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        table = pd.DataFrame(
+            {"agent": pd.Series(self.agents, dtype=object), "trials": (self.rows >= 0).sum(axis=1)},
+        )
+        return Shown(
+            "What agents did",
+            self.simulated,
+            lines=(f"From {self.source}: {', '.join(self.trials)}.",),
+            tables=(("Trials of each agent", table),),
+        )
 
     def sequences(self, model: Model) -> Sequences:
         """Inputs for a model."""
@@ -168,12 +188,10 @@ def _check_header(table: pd.DataFrame, model: Model, name: str) -> None:
 
 def _agents(table: pd.DataFrame, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Code of each row's agent, and the agents' names."""
-    import pandas as pd
-
     missing = table["agent"].isna().to_numpy()
     if missing.any():
         raise _cell(table, int(np.argmax(missing)), "agent", name, "is empty; every trial is some agent's, name it")
-    codes, found = pd.factorize(table["agent"])
+    codes, found = factorise(table["agent"])
     return codes.astype(np.int64), tuple(_name(value) for value in found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.llm.limits import Limits
 from pluristats.llm.request import ChatRequest, sent_json
 from pluristats.llm.store import ResponseStore
@@ -19,7 +20,7 @@ _BATCH = 86_400.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Displayed):
     """What a run would send.
 
     Parameters
@@ -51,6 +52,13 @@ class Estimate:
     worst_cost: float | None
     seconds: float
     rule: str
+
+    def __repr__(self) -> str:
+        cost = "" if self.cost is None else f", cost about {self.cost:,.4g}"
+        return f"<Estimate: {self.calls:,} calls of {self.requests:,} requests{cost}>"
+
+    def _shown(self) -> Shown:
+        return Shown("What a run would send", lines=(str(self),))
 
     def __str__(self) -> str:
         cost = "no prices given" if self.cost is None else f"cost about {self.cost:,.4g}"

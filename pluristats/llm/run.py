@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.llm.chain import Chain
 from pluristats.llm.outcome import Completed, Failed, NotAsked, Outcome, Refused
 from pluristats.llm.session import Counts
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Run(Sequence[Outcome]):
+class Run(Sequence[Outcome], Displayed):
     """One outcome a request, in the order given; it holds keys only, so the store must stay open.
 
     Parameters
@@ -39,6 +40,42 @@ class Run(Sequence[Outcome]):
     chain: Chain = field(repr=False)
     counts: Counts
     number: int
+
+    def __repr__(self) -> str:
+        counted = "".join(f", {count:,} {name}" for name, count in self._outcomes().items())
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Run: {len(self):,} requests{counted}{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        counts = self.counts
+        used = f"{counts.prompt_tokens:,} tokens of prompts and {counts.completion_tokens:,} of answers"
+        tables = [("Outcomes", pd.DataFrame(self._outcomes().items(), columns=["outcome", "requests"]))]
+        for caption, names, counted in (
+            ("Why requests have failed", ["reason", "requests"], counts.failures),
+            ("Attempts without an answer", ["what", "attempts"], counts.troubles),
+        ):
+            if counted:
+                tables.append((caption, pd.DataFrame(counted.most_common(), columns=names, dtype=object)))
+        if counts.versions:
+            tables.append(("Which model answered", self.drift().astype(object)))
+        return Shown(
+            f"Run of {len(self):,} requests",
+            self.simulated,
+            lines=(
+                f"{self.endpoint}: {counts.sent:,} sent, {counts.reused:,} in the store before; {used}.",
+                f"{counts.simulated:,} of {len(self):,} come from a simulated endpoint.",
+            )[: 1 + self.simulated],
+            tables=tuple(tables),
+            notes=("Each request: tidy(); those without an answer: failed().",),
+        )
+
+    def _outcomes(self) -> dict[str, int]:
+        """Requests by outcome, as counted while the run went on: the store is not read."""
+        counted = {kind.name: self.counts.outcomes[kind.name] for kind in (Completed, Refused, Failed)}
+        counted[NotAsked.name] = len(self) - sum(counted.values())
+        return {name: count for name, count in counted.items() if count}
 
     def __len__(self) -> int:
         return len(self.keys)

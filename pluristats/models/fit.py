@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, overload
 
@@ -138,7 +138,8 @@ class LmerFit(Estimates, Displayed, Explored):
 
         With weights the residual variance is that of a row of weight 1; the offset is no part of what is explained.
         """
-        return nakagawa_r2(self.data.explained(self.result), self._mean_components, self.sigma**2)
+        found = nakagawa_r2(self.data.explained(self.result), self._mean_components, self.sigma**2)
+        return replace(found, simulated=self.simulated)
 
     def icc(self) -> pd.Series:
         """Share of each random intercept in the variance that the fixed effects leave: σ_k² / (Σ_l σ_l² + σ²).

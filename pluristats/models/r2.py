@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.engine.result import Array
 
 
 @dataclass(frozen=True)
-class R2:
+class R2(Displayed):
     """Marginal and conditional R² of a linear mixed model.
 
     Parameters
@@ -19,10 +20,28 @@ class R2:
         Var(Xβ) / (Var(Xβ) + Σ_k σ_k² + σ²): explained by the fixed effects.
     conditional
         (Var(Xβ) + Σ_k σ_k²) / (the same): explained by fixed and random effects together.
+    simulated
+        Whether the fit's data say of themselves that they are simulated.
     """
 
     marginal: float
     conditional: float
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<R2: marginal {self.marginal:.4f}, conditional {self.conditional:.4f}{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        rows = [
+            ("marginal (fixed effects)", self.marginal),
+            ("conditional (fixed and random effects)", self.conditional),
+        ]
+        return Shown(
+            "", self.simulated, tables=(("R² (Nakagawa & Schielzeth)", pd.DataFrame(rows, columns=["", "R²"])),)
+        )
 
 
 def nakagawa_r2(explained: float, components: Array, residual: float) -> R2:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.engine.result import Factor, Problem
 from pluristats.engine.weighting import of_rows
 from pluristats.formula import shown
@@ -118,8 +119,8 @@ def clusters_of(fit: LmerFit, by: str | pd.Series) -> tuple[NDArray[np.intp], tu
                 f"The column {by.name!r} is missing in {int(by.isna().sum())} of the fit's rows, the first with index "
                 f"{shown(by.index[by.isna()][0])}; give every row a cluster."
             )
-        codes, levels = pd.factorize(by, sort=False)
-        return codes.astype(np.intp), tuple(levels.tolist())
+        codes, levels = factorise(by)
+        return codes, tuple(levels)
     for f in fit.problem.factors:
         if f.name == by:
             return f.codes, f.levels

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pluristats.display.labels import display_label
-from pluristats.plot.theme import BLUE, INK, need, new_axes, number, safe, simulated, style
+from pluristats.plot.theme import BLUE, INK, need, new_axes, number, plain, safe, simulated, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,7 @@ def composition(
     ax
         Where to draw; a new figure, as tall as the rows need, when absent.
     """
-    need(table, COLUMNS, "composition")
+    _check(table)
     headings = list(dict.fromkeys(table["variable"].astype(str)))
     texts: list[str] = []
     bold: list[int] = []
@@ -65,23 +67,30 @@ def describe_composition(
     table: pd.DataFrame, *, what: str = "annotators", labels: Mapping[str, str] | None = None
 ) -> str:
     """Alternative text of :func:`composition`, from the same arguments."""
-    need(table, COLUMNS, "composition")
+    _check(table)
     told = []
     for variable, part in table.groupby(table["variable"].astype(str), sort=False):
         first = part.iloc[part["share"].argmax()]
         categories = "1 category" if len(part) == 1 else f"{len(part):,} categories"
         told.append(
-            f"{_words(_name(str(variable), labels))}: {categories}, "
-            f"most often {_words(first['category'])} ({number(100 * float(first['share']))} %)"
+            f"{plain(_name(str(variable), labels))}: {categories}, "
+            f"most often {plain(first['category'])} ({number(100 * float(first['share']))} %)"
         )
-    return f"{'Simulated data. ' if simulated(table) else ''}Bar chart of shares of {safe(what)}. {'; '.join(told)}."
+    return f"{'Simulated data. ' if simulated(table) else ''}Bar chart of shares of {plain(what)}. {'; '.join(told)}."
+
+
+def _check(table: pd.DataFrame) -> None:
+    need(table, COLUMNS, "composition")
+    shares = table["share"].to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~((shares >= 0) & (shares <= 1)))
+    if len(bad):
+        row = table.iloc[bad[0]]
+        raise ValueError(
+            f"plot.composition: row {bad[0] + 1} ({plain(row['variable'])}, {plain(row['category'])}) has the share "
+            f"{shares[bad[0]]:g}; a share is a number from 0 to 1, so give one or leave the row out."
+        )
 
 
 def _name(variable: str, labels: Mapping[str, str] | None) -> str:
     text = display_label(variable, labels)
     return text[:1].upper() + text[1:]
-
-
-def _words(text: object) -> str:
-    """As the figure has it, for a reader instead of matplotlib."""
-    return safe(text).replace(r"\$", "$")

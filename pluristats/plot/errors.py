@@ -16,6 +16,7 @@ from pluristats.plot.theme import (
     need,
     new_axes,
     number,
+    plain,
     safe,
     simulated,
     style,
@@ -69,11 +70,11 @@ def describe_mae_by_annotator(table: pd.DataFrame) -> str:
     told = []
     for name in methods:
         value = wide[name].dropna()
-        words = f"{safe(name)} from {number(value.min())} to {number(value.max())}, mean {number(value.mean())}"
+        words = f"{plain(name)} from {number(value.min())} to {number(value.max())}, mean {number(value.mean())}"
         if name != methods[0]:
             both = wide[[methods[0], name]].dropna()
             less = int((both[name] < both[methods[0]]).sum())
-            words += f", less than {safe(methods[0])} for {less:,} of {count(len(both), 'annotator')}"
+            words += f", less than {plain(methods[0])} for {less:,} of {count(len(both), 'annotator')}"
         told.append(words)
     return f"{_simulated(table)}Dot plot of the error of {count(len(wide), 'annotator')}: {'; '.join(told)}."
 
@@ -113,7 +114,7 @@ def describe_error_by_disagreement(table: pd.DataFrame) -> str:
         third = np.argsort(np.argsort(part["sd"], kind="stable"), kind="stable") * 3 // len(part)
         means = " to ".join(number(float(part["mae"][third == k].mean())) for k in (0, 2) if (third == k).any())
         told.append(
-            f"{safe(name)}: {count(len(part), 'prompt')}, rank correlation {number(_rank_correlation(part))}, mean "
+            f"{plain(name)}: {count(len(part), 'prompt')}, rank correlation {number(_rank_correlation(part))}, mean "
             f"error {means} from the third with least to that with most disagreement"
         )
     return f"{_simulated(table)}Scatter plot of error against disagreement. {'; '.join(told)}."
@@ -152,7 +153,7 @@ def describe_mae_curve(table: pd.DataFrame) -> str:
     for name, part in table.groupby("strategy", sort=False):
         first, last = part.iloc[0], part.iloc[-1]
         told.append(
-            f"{safe(name)} from {number(first['mae'])} after {int(first['k']):,} to {number(last['mae'])} after "
+            f"{plain(name)} from {number(first['mae'])} after {int(first['k']):,} to {number(last['mae'])} after "
             f"{count(int(last['k']), 'question')}"
         )
     return f"{_simulated(table)}Line chart of error against questions asked: {'; '.join(told)}."

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, legend_below, need, new_axes, number, safe, style
+from pluristats.plot.theme import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    count,
+    legend_below,
+    need,
+    new_axes,
+    number,
+    plain,
+    safe,
+    style,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,11 +85,11 @@ def describe_mae_bars(table: pd.DataFrame, setting: str = "new-prompts") -> str:
     told = []
     for row in rows.to_dict("records"):
         kinds = [f"{kind} {number(row[kind])}" for kind in ("personalised", "aggregate") if row[kind] == row[kind]]
-        told.append(f"{safe(_bar_name(row))} {' and '.join(kinds)}")
+        told.append(f"{plain(_bar_name(row))} {' and '.join(kinds)}")
     simulated = "Simulated data. " if rows["source"].eq("simulated data").any() else ""
     return (
         f"{simulated}Bar chart of the mean absolute error of {count(len(rows), 'method')} in the setting "
-        f"{safe(setting)}, least first: {'; '.join(told)}."
+        f"{plain(setting)}, least first: {'; '.join(told)}."
     )
 
 

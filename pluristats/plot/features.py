@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pluristats.display.labels import display_label
-from pluristats.plot.theme import BLUE, INK, ORANGE, count, need, new_axes, number, safe, style
+from pluristats.plot.theme import BLUE, INK, ORANGE, count, need, new_axes, number, plain, safe, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +54,8 @@ def describe_feature_summary(
     """Alternative text of :func:`feature_summary`, from the same arguments."""
     rows = _rows(table, other)
     most = rows["present"].sort_values(ascending=False, kind="stable").dropna().head(5)
-    shown = "; ".join(f"{safe(display_label(name))} {number(100 * share)} %" for name, share in most.items())
-    beside = "" if other is None else f" Beside each the share in {safe(other_name)}{_simulated(other)}."
+    shown = "; ".join(f"{plain(display_label(name))} {number(100 * share)} %" for name, share in most.items())
+    beside = "" if other is None else f" Beside each the share in {plain(other_name)}{_simulated(other)}."
     simulated = "Simulated features. " if table["simulated"].any() else ""
     return (
         f"{simulated}Bar chart of how many of {int(table['prompts'].max()):,} prompts have each of "

@@ -17,6 +17,7 @@ from pluristats.plot.theme import (
     need,
     new_axes,
     number,
+    plain,
     safe,
     simulated,
     style,
@@ -74,7 +75,7 @@ def describe_order_effects(table: pd.DataFrame) -> str:
     need(table, EFFECTS, "order_effects")
     figures = (table[name].to_numpy(dtype=float) for name in ("estimate", "null_mean", "p_value"))
     rows = [
-        f"{safe(name)} {number(estimate)} (permuted {number(middle)}, p {number(p)})"
+        f"{plain(name)} {number(estimate)} (permuted {number(middle)}, p {number(p)})"
         for name, estimate, middle, p in zip(table["statistic"], *figures, strict=True)
     ]
     clear = int((table["p_value"] < 0.05).sum())
@@ -139,7 +140,7 @@ def describe_trajectories(table: pd.DataFrame, annotators: Sequence[Any] | None 
         rows = table[table["annotator"].eq(annotator)].sort_values("trial")
         last = rows.iloc[-1]
         told.append(
-            f"{safe(annotator)} from {number(float(rows['shift'].min()))} to {number(float(rows['shift'].max()))}, at "
+            f"{plain(annotator)} from {number(float(rows['shift'].min()))} to {number(float(rows['shift'].max()))}, at "
             f"the end {number(float(last['shift']))} ({number(float(last['conf_low']))} to "
             f"{number(float(last['conf_high']))})"
         )
@@ -198,7 +199,7 @@ def describe_recovery(table: pd.DataFrame) -> str:
         rows = table[table["parameter"].eq(name)]
         inside = ((rows["true"] >= rows["conf_low"]) & (rows["true"] <= rows["conf_high"])).mean()
         r = _correlation(rows["true"].to_numpy(dtype=float), rows["estimate"].to_numpy(dtype=float))
-        told.append(f"{safe(name)} r {r:.2f}, {number(100 * float(inside))} % of intervals hold the truth")
+        told.append(f"{plain(name)} r {r:.2f}, {number(100 * float(inside))} % of intervals hold the truth")
     n = len(table) // max(len(told), 1)
     return (
         f"Simulated ratings. Scatter plots of estimated against true parameters of {count(n, 'annotator')}: "

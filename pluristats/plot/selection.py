@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pluristats.display.labels import display_label
-from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, need, new_axes, number, safe, simulated, style
+from pluristats.plot.theme import BLUE, GREY, INK, ORANGE, count, need, new_axes, number, plain, safe, simulated, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,13 +113,13 @@ def describe_selection_achieved(table: pd.DataFrame, axis: str, labels: Mapping[
     rows = _rows(table, axis)
     off = (rows["achieved"] - rows["target"]).abs().sort_values(ascending=False, kind="stable").head(3)
     worst = "; ".join(
-        f"{safe(_name(axis, rows.loc[i, 'category'], labels))} {number(100 * rows.loc[i, 'achieved'])} % for "
+        f"{plain(_name(axis, rows.loc[i, 'category'], labels))} {number(100 * rows.loc[i, 'achieved'])} % for "
         f"{number(100 * rows.loc[i, 'target'])} %"
         for i in off.index
     )
     return (
         f"{'Simulated pool. ' if simulated(table) else ''}Bar chart of achieved against wanted shares of "
-        f"{len(rows)} categories of the axis {safe(axis)}; farthest off: {worst}."
+        f"{len(rows)} categories of the axis {plain(axis)}; farthest off: {worst}."
     )
 
 

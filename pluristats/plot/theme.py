@@ -126,18 +126,22 @@ def simulated(table: pd.DataFrame) -> bool:
     return "simulated" in table.columns and bool(table["simulated"].any())
 
 
-def safe(text: object) -> str:
-    r"""Text as matplotlib can draw it: one line, at most 60 characters, nothing read as mathematics.
+def plain(text: object) -> str:
+    """Text as a description has it: one line, at most 60 characters, as in the figure.
 
-    ``$`` is escaped; control characters, lone surrogates and characters that reorder text become their escapes.
+    Control characters, lone surrogates and characters that reorder text become their escapes.
     """
-    plain = " ".join(str(text).split())[: _LONGEST + 1]  # a text of a million characters is cut before it is read
+    line = " ".join(str(text).split())[: _LONGEST + 1]  # a text of a million characters is cut before it is read
     visible = "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c
-        for c in plain
+        for c in line
     )
-    short = visible if len(visible) <= _LONGEST else visible[: _LONGEST - 1] + "…"
-    return short.replace("$", r"\$")
+    return visible if len(visible) <= _LONGEST else visible[: _LONGEST - 1] + "…"
+
+
+def safe(text: object) -> str:
+    r"""Text as matplotlib can draw it: that of :func:`plain` with ``$`` escaped, so that nothing is mathematics."""
+    return plain(text).replace("$", r"\$")
 
 
 def number(value: float) -> str:

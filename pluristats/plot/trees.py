@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pluristats.plot.theme import BLUE, GREY, INK, VERMILION, count, need, new_axes, number, safe, simulated, style
+from pluristats.distinct import group_codes
+from pluristats.plot.theme import (
+    BLUE,
+    GREY,
+    INK,
+    VERMILION,
+    count,
+    need,
+    new_axes,
+    number,
+    plain,
+    safe,
+    simulated,
+    style,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +56,10 @@ def contributions(table: pd.DataFrame, top: int = 15, *, ax: Axes | None = None)
             colour = GREY if rest else VERMILION if value >= 0 else BLUE
             ax.barh(y, value, color=colour, hatch="" if value >= 0 else "///", edgecolor="white", height=0.72)
         ax.axvline(0, color=INK, linewidth=1)
-        ax.set_yticks(range(len(texts)), texts)
+        ax.set_yticks(range(len(texts)), [safe(text) for text in texts])
         ax.set_ylim(len(texts) - 0.4, -0.6)
         ax.set_xlabel("Contribution to the harmfulness H\n(hatched: benefits, which lower it)")
-        ax.set_title(f"H = {number(float(table['contribution'].sum()))}{_whose(table)}", fontweight="normal")
+        ax.set_title(f"H = {number(float(table['contribution'].sum()))}{_whose(table, safe)}", fontweight="normal")
         ax.grid(axis="y", visible=False)
         ax.spines[["left", "right", "top"]].set_visible(False)
     return ax
@@ -81,8 +96,7 @@ def harm_tree(table: pd.DataFrame, top: int = 20, *, ax: Axes | None = None) -> 
     with style():
         ax = new_axes(10.0, 1.0 + 0.3 * len(leaves)) if ax is None else ax
         y = np.arange(len(leaves), dtype=np.float64)
-        branch = leaves.groupby(["stakeholder", "side", "action"], sort=False).ngroup().to_numpy()
-        who = leaves.groupby("stakeholder", sort=False).ngroup().to_numpy()
+        who, branch = _groups(leaves)
         at_branch, at_who = (np.bincount(g, y) / np.bincount(g) for g in (branch, who))
         for group, places, parents, column in (
             (branch, at_branch, at_who[who], 0),
@@ -104,7 +118,7 @@ def harm_tree(table: pd.DataFrame, top: int = 20, *, ax: Axes | None = None) -> 
             ax.text(place, -0.9, heading, ha="center", va="center", color=GREY)
         which = f", {len(leaves):,} of {len(table):,} leaves" if len(leaves) < len(table) else ""
         h = number(float(table["contribution"].sum()))
-        ax.set_title(f"H = {h}{_whose(table)}{which} (dashed: benefits)", fontweight="normal")
+        ax.set_title(f"H = {h}{_whose(table, safe)}{which} (dashed: benefits)", fontweight="normal")
         ax.set_axis_off()
     return ax
 
@@ -112,12 +126,13 @@ def harm_tree(table: pd.DataFrame, top: int = 20, *, ax: Axes | None = None) -> 
 def describe_harm_tree(table: pd.DataFrame, top: int = 20) -> str:
     """Alternative text of :func:`harm_tree`, from the same arguments."""
     leaves = _leaves(table, top)
-    people = leaves.groupby("stakeholder", sort=False)["contribution"].sum()
-    each = [f"{safe(name)} {number(float(value))}" for name, value in people.items()]
+    who, branch = _groups(leaves)
+    sums = np.bincount(who, leaves["contribution"])
+    people = dict.fromkeys(leaves["stakeholder"])
+    each = [f"{plain(name)} {number(float(value))}" for name, value in zip(people, sums, strict=True)]
     of = f" (the {len(leaves):,} that contribute most of {len(table):,})" if len(leaves) < len(table) else ""
-    branches = leaves.groupby(["stakeholder", "side", "action"], sort=False).ngroups
     return (
-        f"Tree of {count(len(people), 'stakeholder')}, {count(branches, 'action')} and "
+        f"Tree of {count(len(people), 'stakeholder')}, {count(int(branch.max()) + 1, 'action')} and "
         f"{count(len(leaves), 'effect')}{of}; the harmfulness is {number(float(table['contribution'].sum()))}"
         f"{_whose(table)}. Drawn contributions by stakeholder: {'; '.join(each)}."
     )
@@ -132,7 +147,7 @@ def _bars(table: pd.DataFrame, top: int) -> tuple[list[str], np.ndarray]:
     _check_top(top)
     rows = table.iloc[np.argsort(-np.abs(table["contribution"].to_numpy(dtype=np.float64)), kind="stable")]
     shown = rows.iloc[:top]
-    texts = [safe(" › ".join(_short(part, len(parts)) for part in row)) for row in shown[parts].to_numpy().tolist()]
+    texts = [plain(" › ".join(_short(part, len(parts)) for part in row)) for row in shown[parts].to_numpy().tolist()]
     values = shown["contribution"].to_numpy(dtype=np.float64)
     if len(rows) > top:
         texts.append(f"the other {len(rows) - top:,} together")
@@ -142,9 +157,9 @@ def _bars(table: pd.DataFrame, top: int) -> tuple[list[str], np.ndarray]:
 
 def _short(text: object, parts: int) -> str:
     """A part of a label, so that every part is seen: what stands after the last # (the kind), cut to its share."""
-    plain = " ".join(str(text).rpartition("#")[2].split()) or str(text)
+    kind = " ".join(str(text).rpartition("#")[2].split()) or str(text)
     room = 60 // parts - 3
-    return plain if len(plain) <= room or parts == 1 else plain[: room - 1] + "…"
+    return kind if len(kind) <= room or parts == 1 else kind[: room - 1] + "…"
 
 
 def _leaves(table: pd.DataFrame, top: int) -> pd.DataFrame:
@@ -153,9 +168,13 @@ def _leaves(table: pd.DataFrame, top: int) -> pd.DataFrame:
     _check_top(top)
     order = np.argsort(-np.abs(table["contribution"].to_numpy(dtype=np.float64)), kind="stable")[:top]
     leaves = table.iloc[order].reset_index(drop=True)
-    groups: Sequence[list[str]] = (["stakeholder"], ["stakeholder", "side", "action"])
-    keys = [leaves.groupby(names, sort=False).ngroup() for names in groups]
-    return leaves.iloc[np.lexsort((np.arange(len(leaves)), keys[1], keys[0]))].reset_index(drop=True)
+    who, branch = _groups(leaves)
+    return leaves.iloc[np.lexsort((np.arange(len(leaves)), branch, who))].reset_index(drop=True)
+
+
+def _groups(leaves: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number of each leaf's stakeholder, and of its branch, from 0 in the order of the rows."""
+    return group_codes(leaves["stakeholder"]), group_codes(*(leaves[name] for name in _LEAF[:3]))
 
 
 def _check_top(top: int) -> None:
@@ -163,9 +182,9 @@ def _check_top(top: int) -> None:
         raise ValueError(f"top is how many rows to draw, at least 1, not {top}.")
 
 
-def _whose(table: pd.DataFrame) -> str:
-    """Profile, and whether a simulated model wrote the tree."""
-    name = f" by the profile {safe(table['profile'].iloc[0])}" if "profile" in table.columns else ""
+def _whose(table: pd.DataFrame, text: Callable[[object], str] = plain) -> str:
+    """Profile, and whether a simulated model wrote the tree; ``text`` writes a name."""
+    name = f" by the profile {text(table['profile'].iloc[0])}" if "profile" in table.columns else ""
     return name + (", simulated" if simulated(table) else "")
 
 

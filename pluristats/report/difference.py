@@ -124,12 +124,21 @@ class RunDifference(Displayed):
         not_compared = f" Not compared: columns {', '.join(self.ignored)}." if self.ignored else ""
         return [*out, self.sentence() + not_compared]
 
-    def _shown(self) -> Shown:
+    def made_table(self) -> pd.DataFrame:
+        """One row a thing that the runs were made differently by: what, before, after, as text."""
         import pandas as pd
 
         rows = [(made.what, _shown(made.before), _shown(made.after)) for made in self.made]
-        made = pd.DataFrame(rows, columns=["what", "before", "after"])
-        tables = [("How the runs were made differently", made)] if self.made else []
+        return pd.DataFrame(rows, columns=["what", "before", "after"], dtype=object)
+
+    def write_html(self, path: str | Path) -> Path:
+        """Write the comparison as a page; see :func:`pluristats.report.diffpage.write_difference`."""
+        from pluristats.report.diffpage import write_difference
+
+        return write_difference(self, path)
+
+    def _shown(self) -> Shown:
+        tables = [("How the runs were made differently", self.made_table())] if self.made else []
         tables += [("What changed", self.tidy())] if self.changes else []
         return Shown(
             title="Two runs compared",

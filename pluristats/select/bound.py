@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ConstraintError
 from pluristats.select.constraints import Checked
 from pluristats.select.counts import nearest_counts, room
@@ -46,7 +47,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
+class Bound(Displayed):
     """A lower bound.
 
     Parameters
@@ -61,6 +62,8 @@ class Bound:
         Rows of each harm level at its floor; empty without an axis of one column.
     seconds
         That it took.
+    simulated
+        Whether any row of the pool is.
     """
 
     distance: float
@@ -69,6 +72,22 @@ class Bound:
     joint: float
     counts: tuple[int, ...]
     seconds: float
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Bound: distance {self.distance:.5f}, separate {self.separate:.5f}, joint {self.joint:.5f}{simulated}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        table = pd.DataFrame(list(self.floors.items()), columns=["axis", "divergence"])
+        return Shown(
+            f"No selection's distance is below {self.distance:.5f}",
+            self.simulated,
+            lines=(f"Mean divergence: at least {self.separate:.5f} by axis, {self.joint:.5f} with all axes at once.",),
+            tables=(("Least divergence by axis (bits)", table),),
+        )
 
 
 def lower_bound(pool: Pool, checked: Checked) -> Bound:
@@ -98,6 +117,7 @@ def lower_bound(pool: Pool, checked: Checked) -> Bound:
         joint=joint,
         counts=counts,
         seconds=time.perf_counter() - begun,
+        simulated=pool.simulated,
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import PoolError
 
 
 @dataclass(frozen=True, eq=False)
-class Diversity:
+class Diversity(Displayed):
     """Diversity of a selection.
 
     Parameters
@@ -30,6 +31,8 @@ class Diversity:
         same_seed; the most alike first.
     threshold
         That similarity.
+    simulated
+        Whether any row says of itself that it is.
     """
 
     rows: int
@@ -38,6 +41,18 @@ class Diversity:
     mean_similarity: float
     near_duplicates: pd.DataFrame = field(repr=False)
     threshold: float
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        alike = f"{len(self.near_duplicates):,} near-duplicates (from {self.threshold:g})"
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Diversity: {self.rows:,} rows of {self.seeds:,} seeds, {alike}{simulated}>"
+
+    def _shown(self) -> Shown:
+        tables = [("Diversity of the selection", self.glance())]
+        if len(self.near_duplicates):
+            tables.append((f"Texts alike from {self.threshold:g}", self.near_duplicates))
+        return Shown("", self.simulated, tables=tuple(tables))
 
     def glance(self) -> pd.DataFrame:
         """One row: rows, seeds, most_per_seed, mean_similarity, near_duplicates (pairs), threshold."""
@@ -95,4 +110,5 @@ def diversity(frame: pd.DataFrame, *, text: str = "text", similar: float = 0.9) 
             "same_seed": seeds[first[at]] == seeds[second[at]],
         }
         pairs = pd.DataFrame(found)
-    return Diversity(len(frame), len(counts), int(counts.max()), mean, pairs, similar)
+    simulated = "simulated" in frame and bool(frame["simulated"].astype(bool).any())
+    return Diversity(len(frame), len(counts), int(counts.max()), mean, pairs, similar, simulated)

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import OutOfReachWarning, PoolError, TargetError
 from pluristats.select.target import Axis, Category, Target
 from pluristats.study.tables import show
@@ -53,7 +55,7 @@ class PoolAxis:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(Displayed):
     """Candidates.
 
     Parameters
@@ -75,6 +77,16 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Pool: {len(self):,} rows of {len(np.unique(self.seed)):,} seeds, {self.target!r}{simulated}>"
+
+    def _shown(self) -> Shown:
+        rows = [(a.axis.name, len(a.categories), len(a.empty)) for a in self.axes]
+        table = pd.DataFrame(rows, columns=["axis", "categories", "wanted, and no row has them"])
+        title = f"Pool of {len(self):,} rows of {len(np.unique(self.seed)):,} seeds"
+        return Shown(title, self.simulated, tables=((f"Axes of the target {self.target.name!r}", table),))
 
     @property
     def simulated(self) -> bool:
@@ -165,7 +177,7 @@ def _seeds(frame: pd.DataFrame, need_seed: bool) -> NDArray[np.int64]:
     missing = np.flatnonzero(frame["seed"].isna())
     if len(missing):
         raise PoolError(f"row {missing[0]} of the pool has no seed; give every row one, or leave the column out.")
-    return pd.factorize(frame["seed"])[0].astype(np.int64)
+    return factorise(frame["seed"])[0].astype(np.int64)
 
 
 def _of_column(frame: pd.DataFrame, axis: Axis) -> PoolAxis:
@@ -177,7 +189,7 @@ def _of_column(frame: pd.DataFrame, axis: Axis) -> PoolAxis:
         raise PoolError(f"the pool has no column {show(axis.column)}, which axis {axis.name!r} is about; add it.")
     values = frame[axis.column]
     if axis.shares is None:
-        known: list[Any] = sorted(values.dropna().unique().tolist())
+        known: list[Any] = sorted(factorise(values)[1])
         target = np.full(len(known), 1 / max(len(known), 1))
     else:
         known, target = [c for c, _ in axis.shares], np.array([q for _, q in axis.shares])

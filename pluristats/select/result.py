@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.errors import ConstraintError
 from pluristats.select.bound import Bound
 from pluristats.select.distance import combine, divergence
@@ -66,7 +67,7 @@ class Selection(Displayed):
     trace: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TRACE), repr=False)
 
     def __repr__(self) -> str:
-        axes = ", ".join(f"{name} {value:.4f}" for name, value in self.axes.items())
+        axes = one_line(", ".join(f"{name} {value:.4f}" for name, value in self.axes.items()))
         near = "" if self.bound is None else f", bound {self.bound.distance:.5f}"
         simulated = ", SIMULATED" if self.simulated else ""
         rows = f"{len(self.selected):,} of {len(self.pool):,}"

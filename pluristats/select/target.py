@@ -9,6 +9,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.errors import TargetError
 from pluristats.packaged import packaged
 
@@ -75,7 +77,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Displayed):
     """What a selection should be like.
 
     Parameters
@@ -99,6 +101,24 @@ class Target:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise TargetError(f"target {self.name!r} has two axes called {min(twice)!r}; name them differently.")
+
+    def __repr__(self) -> str:
+        return f"<Target {self.name!r}: {one_line(', '.join(axis.name for axis in self.axes))}>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        rows = [
+            (axis.name, axis.column or f"{axis.prefix}…", axis.weight, "one column" if axis.column else axis.mass)
+            for axis in self.axes
+        ]
+        columns = ["axis", "columns", "weight", "mass"]
+        tables = [("Axes", pd.DataFrame(rows, columns=columns))]
+        for axis in self.axes:
+            if axis.shares is not None:
+                shares = pd.DataFrame([(str(c), share) for c, share in axis.shares], columns=["category", "share"])
+                tables.append((f"Shares of {axis.name}", shares))
+        return Shown(f"Target: {self.name}", lines=(self.source,) * bool(self.source), tables=tuple(tables))
 
     def with_(
         self, *, weights: Mapping[str, float] | None = None, masses: Mapping[str, Mass] | Mass | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import Problem
 from pluristats.study.load import read_study
 from pluristats.study.release import SHA256
@@ -14,7 +15,7 @@ from pluristats.study.study import Study
 
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Displayed):
     """What a check found.
 
     Parameters
@@ -35,6 +36,22 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether the study can be used."""
         return not self.problems
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the study says of itself that it is; False where it cannot be used."""
+        return ("simulated", "yes") in zip(self.summary["item"], self.summary["value"], strict=True)
+
+    def __repr__(self) -> str:
+        found = "can be used" if self.ok else f"{len(self.problems):,} problems"
+        return f"<CheckReport {self.path!r}: {found}{', SIMULATED' if self.simulated else ''}>"
+
+    def _shown(self) -> Shown:
+        if self.ok:
+            return Shown(f"{self.path}: can be used", self.simulated, tables=(("What is in it", self.summary),))
+        table = pd.DataFrame([(p.where, p.what) for p in self.problems], columns=["where", "what"], dtype=object)
+        bad = (f"{len(self.problems):,} problems; the study cannot be used.",)
+        return Shown(self.path, warnings=bad, tables=(("What is wrong", table),))
 
 
 def check_study(path: str | Path) -> CheckReport:

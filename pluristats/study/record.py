@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from pluristats.display.shown import Displayed, Shown
+
 Value = TypeVar("Value")
 
 
@@ -35,6 +37,10 @@ class FrozenMap(Mapping[str, Value], Generic[Value]):
     def __repr__(self) -> str:
         return repr(self._items)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """Names that Tab offers after ``study.groups["``; IPython knows the keys of a dict only."""
+        return list(self)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -63,7 +69,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Truth:
+class Truth(Displayed):
     """What generated a simulated study, on the latent scale (before the scale's ends and the raters' rounding).
 
     latent_ij = intercept + Σ fixed·z + Σ interactions·z·z + annotator_i + prompt_j + residual_ij, and the unrounded
@@ -96,3 +102,23 @@ class Truth:
     annotator_intercepts: tuple[float, ...] = field(repr=False)
     prompt_intercepts: tuple[float, ...] = field(repr=False)
     parameters: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        effects = len(self.fixed) + len(self.interactions)
+        return f"<Truth: intercept {self.intercept:g}, {effects:,} effects that are not 0, SIMULATED>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        effects = {"(Intercept)": self.intercept, **self.fixed, **self.interactions}
+        tables = (
+            ("Coefficients of z-scored columns; others are 0", effects),
+            ("Latent variances", self.variances),
+            ("The simulator's arguments", self.parameters),
+        )
+        return Shown(
+            "What generated the study",
+            simulated=True,
+            lines=(f"On the latent scale, of which a unit is {self.points:g} rating points.",),
+            tables=tuple((text, pd.DataFrame(list(of.items()), columns=["what", "value"])) for text, of in tables),
+        )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.errors import TopicError
 from pluristats.topics.texts import shown
 
@@ -146,7 +147,7 @@ def _prompts(of_items: pd.Series, given: Sequence[Hashable] | None) -> tuple[pd.
         row = int(np.flatnonzero(of_items.isna())[0])
         raise TopicError(f"row {row + 1} of the table of items names no prompt; say which it belongs to.")
     if given is None:
-        codes, found = pd.factorize(of_items)
+        codes, found = factorise(of_items)
         return pd.Series(found, dtype=of_items.dtype), codes.astype(np.int64)
     names = list(given)
     place = {name: i for i, name in enumerate(names)}

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.errors import TopicError
 from pluristats.topics.embed import Embedder, Vectors, embedded
 from pluristats.topics.names import OUTLIERS, clean_name, unusual
@@ -22,7 +24,7 @@ from pluristats.topics.texts import blank, checked, shown
 
 
 @dataclass(frozen=True, eq=False)
-class TopicModel:
+class TopicModel(Displayed):
     """Topics of texts, from `fit_topics` or `load_topics`.
 
     Parameters
@@ -84,7 +86,17 @@ class TopicModel:
         simulated = ", SIMULATED" if self.simulated else ""
         return (
             f"<TopicModel: {self.n_topics} topics of {int(self.counts.sum()):,} texts ({len(self.texts):,} different), "
-            f"{self.embedding['name']}, seed {self.settings.seed}{simulated}>"
+            f"{one_line(self.embedding['name'])}, seed {self.settings.seed}{simulated}>"
+        )
+
+    def _shown(self) -> Shown:
+        agree = f"The rule for new texts gives {self.agreement.share:.1%} of the fitted ones the topic that they have."
+        return Shown(
+            f"{self.n_topics} topics of {int(self.counts.sum()):,} texts",
+            self.simulated,
+            lines=(f"{len(self.texts):,} different texts, {self.embedding['name']}, seed {self.settings.seed}.", agree),
+            tables=(("Topics; -1 holds the texts that have none", self.topics.drop(columns="simulated")),),
+            notes=tuple(f"Note: {note}" for note in self.notes),
         )
 
     @property

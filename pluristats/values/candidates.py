@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import ValueItemsWarning
 from pluristats.values.items import COLUMNS, check_items
 from pluristats.values.journal import Journal
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class Candidates(Displayed):
     """Items that a model named, before any is filtered.
 
     Parameters
@@ -39,6 +40,12 @@ class Candidates:
     def __repr__(self) -> str:
         simulated = ", SIMULATED" if self.simulated else ""
         return f"<Candidates: {len(self.items):,} items of {len(self.prompts):,} prompts{simulated}>"
+
+    def _shown(self) -> Shown:
+        counted = pd.DataFrame(self.counts().items(), columns=["what", "number"])
+        return Shown(
+            "Items before any is filtered", self.simulated, tables=(("Counted", counted), ("Items", self.items))
+        )
 
     @property
     def simulated(self) -> bool:

@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.errors import ValueItemsWarning, ValuesError
 from pluristats.values.items import check_items
 from pluristats.values.ngrams import Overlap, Rouge, overlap
@@ -34,7 +36,7 @@ _PREFIXES = ("Right to ", "Duty to ")
 
 
 @dataclass(frozen=True, eq=False)
-class Filtered:
+class Filtered(Displayed):
     """What is left, and what went and why.
 
     Parameters
@@ -60,6 +62,15 @@ class Filtered:
     def __repr__(self) -> str:
         simulated = ", SIMULATED" if self.simulated else ""
         return f"<Filtered: {len(self.items):,} items kept, {len(self.dropped):,} dropped{simulated}>"
+
+    def _shown(self) -> Shown:
+        said = f"{self.wordless:,} items have no Latin letter or digit: n-grams say nothing about them."
+        return Shown(
+            f"{len(self.items):,} items kept, {len(self.dropped):,} dropped",
+            self.simulated,
+            lines=(said,) * bool(self.wordless),
+            tables=(("What became of them", self.counts()), ("Kept", self.items)),
+        )
 
     @property
     def simulated(self) -> bool:
@@ -110,7 +121,7 @@ def filter_items(items: pd.DataFrame, thresholds: Thresholds, embed: Embed | Non
             "the thresholds have one for embeddings and there is no embedder; give embed=sentence_embedder(…), or "
             "thresholds whose embed is None"
         )
-    prompt = pd.factorize(table["prompt"])[0]
+    prompt = factorise(table["prompt"])[0]
     order = np.lexsort((-table["relevance"].to_numpy(), prompt))
     table, prompt = table.iloc[order].reset_index(drop=True), prompt[order]
     vrd, texts = table["vrd"].tolist(), table["text"].tolist()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.errors import ValuesError
 
 VRD = ("Value", "Right", "Duty")
@@ -92,7 +93,7 @@ def overall_valence(items: pd.DataFrame) -> pd.DataFrame:
         ``either`` (they add up to 1; missing where the sum below the line is 0), ``simulated`` (whether any item is).
     """
     table = check_items(items)
-    prompt, ids = pd.factorize(table["prompt"])
+    prompt, ids = factorise(table["prompt"])
     weighted = [np.bincount(prompt, table["relevance"] * table[name], len(ids)) for name in VALENCE]
     total = np.sum(weighted, axis=0)
     shares = np.divide(weighted, total, out=np.full((len(VALENCE), len(ids)), np.nan), where=total > 0)

@@ -49,3 +49,14 @@ def test_hostile_text_and_refusals(table: pd.DataFrame) -> None:
         plot.composition(table.drop(columns="share"))
     with pytest.raises(ValueError, match="no rows"):
         plot.describe_composition(table[:0])
+
+
+@pytest.mark.parametrize("share", [float("nan"), -0.1, 70.0, float("inf")])
+def test_a_share_that_is_none_is_refused_in_words(table: pd.DataFrame, share: float) -> None:
+    wrong = table.assign(share=[table["share"].iloc[0], share, 1.0])
+    for function in (plot.composition, plot.describe_composition):
+        with pytest.raises(
+            ValueError, match=r"row 2 \(Age, old \$x\$\) has the share .*; a share is a number from 0 to 1"
+        ):
+            function(wrong)
+    assert not plt.get_fignums()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pluristats.plot import MARKERS, PALETTE, safe, style
-from pluristats.plot.theme import level_text, number
+from pluristats.plot.theme import level_text, number, plain
+from tests.conftest import ROOT
 
 
 def test_style_ends_with_its_block():
@@ -85,3 +88,16 @@ def test_levels_have_one_number_of_decimals():
     assert level_text([0.0, 0.3, 1.0]) == ["0.0", "0.3", "1.0"]
     assert level_text([0.25, 1]) == ["0.25", "1"]
     assert level_text([1, 2, 3]) == ["1", "2", "3"]
+
+
+def test_a_description_has_no_escapes_for_matplotlib():
+    """Every figure whose description repeats names: a dollar sign is one there, and escaped in the figure."""
+    name = "pays $5 or $6"
+    assert (plain(name), safe(name)) == (name, r"pays \$5 or \$6")
+    assert plain("a\x00\n b" + "x" * 99) == r"a\x00 b" + "x" * 52 + "…"
+    source = [path.read_text("utf-8") for path in sorted((ROOT / "pluristats/plot").glob("*.py"))]
+    functions = [node for text in source for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    describing = [node for node in functions if node.name.startswith("describe_")]
+    assert len(describing) > 15
+    called = {ast.unparse(call.func) for node in describing for call in ast.walk(node) if isinstance(call, ast.Call)}
+    assert "plain" in called and "safe" not in called

@@ -100,3 +100,13 @@ def test_tables_that_cannot_be_drawn(leaves: pd.DataFrame) -> None:
             draw(leaves, top=0)
     ax = plot.harm_tree(leaves.assign(contribution=0.0))
     assert np.isfinite(ax.lines[0].get_linewidth())
+
+
+def test_dollar_signs_are_escaped_in_figures_only(leaves: pd.DataFrame) -> None:
+    priced = leaves.assign(stakeholder="owes $5", action="pays $6", effect="gets $7", profile="costs $8")
+    for describe in (plot.describe_contributions, plot.describe_harm_tree):
+        text = describe(priced)
+        assert "owes $5" in text and "costs $8" in text and "\\" not in text
+    ax = plot.contributions(priced)
+    assert r"owes \$5" in ax.get_yticklabels()[0].get_text() and r"costs \$8" in ax.get_title(loc="left")
+    assert r"costs \$8" in plot.harm_tree(priced).get_title(loc="left")

@@ -172,3 +172,15 @@ def test_json(runs, command):
 def test_long_lists_are_cut_in_text(runs, command):
     done = command("diff", runs.plain, runs.scaled, "--most", "1")
     assert "  … and 2 more" in done.stdout.splitlines()
+
+
+def test_as_a_page(runs, command, tmp_path):
+    path = tmp_path / "diff.html"
+    done = command("diff", runs.plain, runs.scaled, "--html", path)
+    assert done.status == 1 and done.stdout.splitlines()[-1] == f"Written as a page: {path}"
+    page = path.read_text("utf-8")
+    assert "0.2<br>→ 4.0<br>(+3.8)" in page and "parameter tables.scale" in page and "Simulated data:" in page
+    assert command("diff", runs.plain, runs.again, "--html", path, "--json").json()["equal"]
+    assert "No difference in 5 cells of 2 tables." in path.read_text("utf-8")
+    trouble = command("diff", runs.plain, runs.again, "--html", tmp_path)
+    assert trouble.status == 2 and "is no comparison of runs" in trouble.stderr

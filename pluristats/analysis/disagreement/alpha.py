@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pluristats.analysis.disagreement.prompts import rating_matrix
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import PluristatsError
 from pluristats.study import Study
 
@@ -21,7 +22,7 @@ Metric = Literal["nominal", "ordinal", "interval"]
 
 
 @dataclass(frozen=True)
-class Alpha:
+class Alpha(Displayed):
     """Krippendorff's alpha.
 
     Parameters
@@ -34,6 +35,8 @@ class Alpha:
         Mean squared difference of two ratings of the same unit, and of any two ratings.
     units, values
         Units with at least two ratings, and their ratings; other units say nothing about agreement.
+    simulated
+        Whether the study says of itself that it is simulated; a matrix says nothing.
     """
 
     value: float
@@ -42,6 +45,22 @@ class Alpha:
     expected: float
     units: int
     values: int
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Alpha: {self.value:.4f} ({self.metric}), {self.values:,} ratings of {self.units:,} units{simulated}>"
+
+    def _shown(self) -> Shown:
+        names = ["metric", "alpha", "observed disagreement", "expected disagreement"]
+        table = pd.DataFrame([(self.metric, self.value, self.observed, self.expected)], columns=names)
+        rated = f"{self.values:,} ratings of {self.units:,} units that have at least two"
+        return Shown(
+            "Krippendorff's alpha",
+            self.simulated,
+            tables=((rated, table),),
+            notes=("1 is perfect agreement, 0 what chance gives.",),
+        )
 
 
 def krippendorff_alpha(matrix: ArrayLike | pd.DataFrame | Study, metric: Metric = "interval") -> Alpha:
@@ -91,7 +110,8 @@ def krippendorff_alpha(matrix: ArrayLike | pd.DataFrame | Study, metric: Metric 
     observed = float((within / (m - 1)).sum() / n)
     expected = overall / (n * (n - 1))
     alpha = 1.0 - observed / expected if np.ptp(values) > 0 else float("nan")
-    return Alpha(alpha, metric, observed, expected, m.size, n)
+    simulated = isinstance(matrix, Study) and matrix.simulated
+    return Alpha(alpha, metric, observed, expected, m.size, n, simulated)
 
 
 def _pairable(matrix: ArrayLike | pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

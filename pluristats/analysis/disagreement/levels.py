@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Correlation:
+class Correlation(Displayed):
     """Spearman's rank correlation.
 
     Parameters
@@ -34,11 +34,22 @@ class Correlation:
         Two-sided, of no association (t approximation).
     n
         Pairs.
+    simulated
+        Whether the study says of itself that it is simulated.
     """
 
     rho: float
     p_value: float
     n: int
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Correlation: rho {self.rho:.4f}, p {self.p_value:.3g}, {self.n:,} pairs{simulated}>"
+
+    def _shown(self) -> Shown:
+        table = pd.DataFrame([(self.n, self.rho, self.p_value)], columns=["pairs", "rho", "p_value"])
+        return Shown("", self.simulated, tables=(("Spearman's rank correlation", table),))
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,8 @@ def spearman_level(study: Study) -> Correlation:
     PluristatsError
         The study has no harm levels.
     """
-    return spearman(require_harm_levels(study), prompt_statistics(study)["mean"].to_numpy(dtype=np.float64))
+    found = spearman(require_harm_levels(study), prompt_statistics(study)["mean"].to_numpy(dtype=np.float64))
+    return replace(found, simulated=study.simulated)
 
 
 def by_harm_level(

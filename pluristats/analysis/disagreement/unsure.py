@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pluristats.analysis.disagreement.levels import spearman
 from pluristats.analysis.disagreement.prompts import has_harm_levels, prompt_statistics, require_harm_levels
 from pluristats.display.shown import Displayed, Shown
+from pluristats.distinct import factorise
 from pluristats.study import Study
 
 Array = NDArray[np.float64]
@@ -99,7 +100,7 @@ def unsure(study: Study, *, middle: float = 0.5, conf_level: float = 0.95) -> Un
             f"distance of the level from {middle:g} (per 0.1)": np.abs(level - middle) / _LEVEL[1],
         }
     columns[_TRIAL[0]] = ratings["trial"].to_numpy(dtype=np.float64) / _TRIAL[1]
-    cluster = pd.factorize(ratings["annotator"])[0]
+    cluster = factorise(ratings["annotator"])[0]
     model, left_out = _model(missing, columns, cluster, conf_level)
     if not has_harm_levels(study):
         left_out = ("harm level: the study has none", *left_out)
@@ -119,14 +120,15 @@ def unsure(study: Study, *, middle: float = 0.5, conf_level: float = 0.95) -> Un
 def _rates(groups: pd.Series, missing: NDArray[np.bool_], name: str, conf_level: float) -> pd.DataFrame:
     from statsmodels.stats.proportion import proportion_confint
 
-    counts = pd.Series(missing.astype(np.int64)).groupby(groups.to_numpy(), sort=False).agg(["size", "sum"])
+    codes, labels = factorise(groups)
+    counts = pd.Series(missing.astype(np.int64))[codes >= 0].groupby(codes[codes >= 0]).agg(["size", "sum"])
     asked, withheld = counts["size"].to_numpy(dtype=np.int64), counts["sum"].to_numpy(dtype=np.int64)
     low, high = proportion_confint(withheld, asked, alpha=1 - conf_level, method="wilson")
     # Exactly 0 and 1 at the ends, where the formula leaves rounding errors.
     low, high = np.where(withheld == 0, 0.0, low), np.where(withheld == asked, 1.0, high)
     return pd.DataFrame(
         {
-            name: counts.index.to_numpy(),
+            name: pd.Series(labels, dtype=groups.dtype),
             "asked": asked,
             "unsure": withheld,
             "rate": withheld / asked,

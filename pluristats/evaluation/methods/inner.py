@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from pluristats.distinct import factorise
 from pluristats.engine.result import Array
 from pluristats.evaluation.data import Alignment, Prompts
 from pluristats.evaluation.methods.base import Method
@@ -72,5 +72,5 @@ def _by_cell(seen: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> N
 
 
 def _by_prompt(prompts: Prompts, kind: Kind, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    units = pd.factorize(prompts.seeds)[0] if kind.name == "new seeds" else np.arange(len(prompts))
+    units = factorise(prompts.seeds)[0] if kind.name == "new seeds" else np.arange(len(prompts))
     return rng.permutation(np.arange(units.max() + 1) % folds)[units]

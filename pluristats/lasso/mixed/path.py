@@ -79,6 +79,11 @@ class MixedPath:
     rounds: Array = field(repr=False)
     converged: NDArray[np.bool_] = field(repr=False)
 
+    def __repr__(self) -> str:
+        first, last = (f"{value:.4g}" for value in self.lambdas[[0, -1]]) if len(self.lambdas) else ("none", "none")
+        converged = f"{int(self.converged.sum()):,} converged"
+        return f"<MixedPath: {len(self.lambdas):,} λ from {first} to {last}, {converged}>"
+
 
 @dataclass(frozen=True)
 class _Point:

@@ -43,6 +43,10 @@ class GlmHmmFit:
     converged: bool
     inferred: Inferred
 
+    def __repr__(self) -> str:
+        ended = "converged" if self.converged else "NOT converged"
+        return f"<GlmHmmFit: {len(self.weights):,} agents, {len(self.trace):,} iterations, {ended}>"
+
 
 def infer_glm_hmm(weights: Array, trials: Trials, *, transitions: Array = TRANSITIONS, smooth: bool = True) -> Inferred:
     """Probabilities of the states under given parameters, by forward-backward.

@@ -142,6 +142,11 @@ class ParticleFit:
     n_rounds: int
     seed: int
 
+    def __repr__(self) -> str:
+        n, p = self.parameters.shape
+        least = f"at least {self.n_effective.min(initial=np.inf):.1f} effective of {self.n_draws} draws"
+        return f"<ParticleFit: {p} parameters of {n:,} agents, {least}, seed {self.seed}>"
+
 
 def fit_particles(
     model: Model,

@@ -45,6 +45,10 @@ class Fit:
     n_starts: int
     seed: int
 
+    def __repr__(self) -> str:
+        n, p = self.parameters.shape
+        return f"<Fit: {p} parameters of {n:,} agents, {int(self.converged.sum()):,} converged, seed {self.seed}>"
+
 
 def fit_parameters(
     model: Model,

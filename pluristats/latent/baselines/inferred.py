@@ -38,6 +38,11 @@ class Inferred:
     log_likelihood: Array
     mask: Mask
 
+    def __repr__(self) -> str:
+        n, t = self.mask.shape
+        names = ", ".join((*self.continuous_names, *self.discrete_names))
+        return f"<Inferred: {names} of {n:,} agents over {t:,} trials, {self.method}>"
+
     @property
     def states(self) -> Ints:
         """Most probable states, shape (N, T, D); -1 where a trial is missing."""

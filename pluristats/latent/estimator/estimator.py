@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.latent.estimator.calibrate import Array, Calibration
 from pluristats.latent.estimator.net import Weights
 from pluristats.latent.estimator.settings import Settings
@@ -79,7 +81,7 @@ class Record:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimator:
+class Estimator(Displayed):
     """A trained network from behaviour to latents.
 
     Parameters
@@ -119,6 +121,29 @@ class Estimator:
     weights: Weights = field(repr=False)
     record: Record = field(repr=False)
     packages: Mapping[str, str] = field(repr=False)
+
+    def __repr__(self) -> str:
+        said = one_line(", ".join((*self.continuous_names, *self.discrete)))
+        return f"<Estimator of {self.model!r} (version {self.version}): {said}, seed {self.seed}, of SIMULATED agents>"
+
+    def _shown(self) -> Shown:
+        import pandas as pd
+
+        record = self.record
+        rows = [
+            ("reads", ", ".join(self.input_names)),
+            ("says", ", ".join((*self.continuous_names, *self.discrete))),
+            ("agents, trials", f"{self.n_agents:,}, {self.n_trials:,}"),
+            ("seed", str(self.seed)),
+            ("epochs", f"{len(record.training):,}, of which the {record.best + 1:,}th is kept"),
+            ("stopped by", record.stopped),
+            ("simulation", ", ".join(f"{name} {value}" for name, value in self.simulation.items()) or "as the model's"),
+            ("packages", ", ".join(f"{name} {version}" for name, version in self.packages.items())),
+        ]
+        return Shown(
+            f"Estimator of {self.model}, version {self.version}",
+            tables=(("Trained on simulated agents", pd.DataFrame(rows, columns=["", "value"])),),
+        )
 
     @property
     def n_states(self) -> tuple[int, ...]:

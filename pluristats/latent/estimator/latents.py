@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pluristats.display.shown import Displayed, Shown
+from pluristats.display.text import one_line
 from pluristats.errors import LatentError
 from pluristats.latent.estimator.calibrate import Array, half_width
 from pluristats.latent.record import Ints, Mask, most_probable
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Latents:
+class Latents(Displayed):
     """Latents of N agents over T trials.
 
     Parameters
@@ -46,6 +48,20 @@ class Latents:
     model: str
     version: int
     simulated: bool
+
+    def __repr__(self) -> str:
+        n, t = self.mask.shape
+        names = one_line(", ".join((*self.continuous_names, *self.discrete_names)))
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Latents of {self.model!r}: {names} of {n:,} agents over {t:,} trials{simulated}>"
+
+    def _shown(self) -> Shown:
+        return Shown(
+            f"Latents of {self.model}, version {self.version}",
+            self.simulated,
+            lines=(repr(self),),
+            tables=(("Of each trial, 90% intervals", self.tidy()),),
+        )
 
     @property
     def states(self) -> Ints:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.latent.ratings.estimate import Estimates, estimate
 from pluristats.latent.ratings.order import RatingOrder
 from pluristats.latent.ratings.response import Ratings
@@ -18,7 +19,7 @@ ALL: Mapping[str, Model] = {model.name: model for model in (STATIC, *RATING_MODE
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Displayed):
     """All rating models, fitted to the same ratings.
 
     Parameters
@@ -37,6 +38,14 @@ class Comparison:
     n_ratings: Ints = field(repr=False)
     fits: Mapping[str, Estimates]
     simulated: bool
+
+    def __repr__(self) -> str:
+        simulated = ", SIMULATED" if self.simulated else ""
+        return f"<Comparison of {', '.join(self.fits)}: {len(self.annotators):,} annotators{simulated}>"
+
+    def _shown(self) -> Shown:
+        tables = (("Models against the static one, summed over annotators", self.pooled()),)
+        return Shown("Rating models compared", self.simulated, tables=tables, notes=("Each annotator: tidy().",))
 
     @property
     def bic(self) -> Mapping[str, Array]:

@@ -46,6 +46,10 @@ class Estimates:
     log_posterior: Array = field(repr=False)
     converged: Mask = field(repr=False)
 
+    def __repr__(self) -> str:
+        n, p = self.parameters.shape
+        return f"<Estimates of {self.model.name!r}: {p} parameters of {n:,} annotators>"
+
     @property
     def log_evidence(self) -> Array:
         """Laplace's approximation of log ∫ p(ratings | θ) p(θ) dθ, shape (N,): posterior + ½ log |2π covariance|."""
@@ -121,6 +125,10 @@ class Trajectories:
     shift: Array
     sd: Array
     engaged: Array
+
+    def __repr__(self) -> str:
+        n, t = self.shift.shape
+        return f"<Trajectories: {n:,} annotators over {t:,} trials>"
 
 
 def drawn(fit: Estimates, n: int, seed: int) -> tuple[Array, Array]:

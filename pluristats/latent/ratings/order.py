@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pluristats.display.shown import Displayed, Shown
 from pluristats.errors import LatentError
 from pluristats.latent.record import Array, Ints, Mask
 
@@ -18,7 +19,7 @@ FORMULA = "rating ~ 1 + (1|annotator) + (1|prompt)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RatingOrder:
+class RatingOrder(Displayed):
     """Ratings of N annotators over T trials, each annotator's in the order of the trials.
 
     Parameters
@@ -60,6 +61,23 @@ class RatingOrder:
         simulated = ", simulated" if self.simulated else ""
         n, t = self.rating.shape
         return f"RatingOrder({n} annotators, {t} trials, {int(self.mask.sum()):,} ratings{simulated}, {self.formula!r})"
+
+    def _shown(self) -> Shown:
+        there = self.mask
+        table = pd.DataFrame(
+            {
+                "annotator": pd.Series(self.annotators, dtype=object),
+                "trials": self.shown.sum(axis=1),
+                "ratings": there.sum(axis=1),
+                "mean rating": np.where(there, self.rating, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1),
+            }
+        )
+        return Shown(
+            "Ratings in trial order",
+            self.simulated,
+            lines=(f"Residuals of {self.formula}.",),
+            tables=(("Of each annotator", table),),
+        )
 
     @property
     def mask(self) -> Mask:
