@@ -46,10 +46,10 @@ def factorise(values: pd.Series | NDArray[Any], *, sort: bool = False) -> tuple[
     """
     import pandas as pd
 
-    of_text = pd.api.types.is_object_dtype(values.dtype) or pd.api.types.is_string_dtype(values.dtype)
-    if not (of_text and any(map(half_pair, values.tolist()))):
-        codes, found = pd.factorize(values, sort=sort)  # type: ignore[call-overload]
-        return codes.astype(np.intp), found.tolist()
+    codes, found = pd.factorize(values, sort=sort)  # type: ignore[call-overload]
+    labels = found.tolist()
+    if not any(map(half_pair, labels)):  # of those taken for equal the first stands among the labels
+        return codes.astype(np.intp), labels
     # By a dictionary, which compares as Python does: slower, and only where it has to be.
     there = np.flatnonzero(~np.asarray(pd.isna(values)))
     given = np.asarray(values, dtype=object)[there].tolist()

@@ -49,12 +49,12 @@ def composition(
             for y, share, n in zip(at, part["share"], part["count"], strict=True):
                 text = f"{n:,} ({100 * share:.0f} %)"
                 ax.annotate(text, (share, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
-            texts += [safe(category) for category in part["category"]]
+            texts += [safe(_both_ends(category)) for category in part["category"]]
         ax.set_yticks(range(len(texts)), texts)
         for row in bold:
             ax.get_yticklabels()[row].set_fontweight("bold")
         ax.set_ylim(len(texts) - 0.4, -0.6)
-        ax.set_xlim(0, 1.3 * float(table["share"].max()))
+        ax.set_xlim(0, 1.36 * float(table["share"].max()))
         ax.grid(visible=False, axis="y")
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(f"share of {safe(what)}")
@@ -74,7 +74,7 @@ def describe_composition(
         categories = "1 category" if len(part) == 1 else f"{len(part):,} categories"
         told.append(
             f"{plain(_name(str(variable), labels))}: {categories}, "
-            f"most often {plain(first['category'])} ({number(100 * float(first['share']))} %)"
+            f"most often {plain(_both_ends(first['category']))} ({number(100 * float(first['share']))} %)"
         )
     return f"{'Simulated data. ' if simulated(table) else ''}Bar chart of shares of {plain(what)}. {'; '.join(told)}."
 
@@ -94,3 +94,9 @@ def _check(table: pd.DataFrame) -> None:
 def _name(variable: str, labels: Mapping[str, str] | None) -> str:
     text = display_label(variable, labels)
     return text[:1].upper() + text[1:]
+
+
+def _both_ends(category: object) -> str:
+    """At most 58 characters: of a list of answers the end tells as much as the beginning."""
+    line = " ".join(str(category).split())
+    return line if len(line) <= 58 else f"{line[:33]}…{line[-24:]}"

@@ -12,7 +12,7 @@ from pluristats.display import render
 from pluristats.display.grid import LONGEST, Align, Cell, Grid, Row, frame_grid
 from pluristats.display.grid import Part as GridPart
 from pluristats.errors import RunError
-from pluristats.report.page import _write
+from pluristats.report.page import write_page
 
 if TYPE_CHECKING:
     from pluristats.report.difference import Change, RunDifference
@@ -64,7 +64,7 @@ def write_difference(found: RunDifference, path: str | Path) -> Path:
             or f'content="{_GENERATOR}"' not in path.read_text(encoding="utf-8", errors="replace")[:2_000]
         ):
             raise RunError(f"{path} is there and is no comparison of runs; name another path, or move it away")
-        _write(path, "diff.html.j2", **_content(found))
+        write_page(path, "diff.html.j2", **_content(found))
     except OSError as error:
         raise RunError(f"{path} cannot be written ({error.strerror}); name a path in a folder that is there") from None
     return path

@@ -45,7 +45,7 @@ def write_report(
         sections.append(section(notebook, stage.name, stage.title, f"stages/{stage.name}/"))
     parts = [results[stage.name].record.parts for stage in stages]
     path = run / "report.html"
-    _write(
+    write_page(
         path,
         "page.html.j2",
         generator=_GENERATOR,
@@ -106,11 +106,11 @@ def write_index(reports: Path) -> Path | None:
         if isinstance(content, dict) and content.get("format") == runfolder.FORMAT and "finished" in content:
             runs.append(content | {"folder": marker.parent.name})
     runs.sort(key=lambda content: content["finished"], reverse=True)
-    _write(path, "index.html.j2", generator=_GENERATOR, runs=runs)
+    write_page(path, "index.html.j2", generator=_GENERATOR, runs=runs)
     return path
 
 
-def _write(path: Path, template: str, **values: Any) -> None:
+def write_page(path: Path, template: str, **values: Any) -> None:
     """Render a template beside its place and move it there whole."""
     text = _environment().get_template(template).render(values)
     part = path.with_name(path.name + ".part")

@@ -32,6 +32,14 @@ def test_a_bar_a_category_below_the_name_of_its_variable(table: pd.DataFrame) ->
     assert plot.composition(table, ax=given) is given
 
 
+def test_long_categories_that_begin_alike_are_told_apart(table: pd.DataFrame) -> None:
+    first = "American Indian, Alaska Native, or other Indigenous culture"
+    long = table.assign(category=[f"{first}, White", f"{first}, East Asian, White", "Woman"])
+    ticks = [tick.get_text() for tick in plot.composition(long).get_yticklabels()]
+    assert ticks[1] != ticks[2] and all(text.startswith("American Indian") for text in ticks[1:3])
+    assert ticks[2].endswith(", East Asian, White") and max(map(len, ticks)) <= 58
+
+
 def test_in_words(table: pd.DataFrame) -> None:
     text = plot.describe_composition(table, what="people")
     assert text == (
