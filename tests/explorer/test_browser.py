@@ -164,6 +164,10 @@ def test_a_person_explores(address: str, tmp_path: Path) -> None:
         text = (tmp_path / "figure.svg").read_text()
         assert text.startswith("<svg") and text.count("<circle") == 4 and "SIMULATED" in text
 
+        # The scale has round numbers, 0 among them.
+        marks = box.locator(".ps-axis text").all_text_contents()
+        assert "0" in marks and 2 <= len(marks) <= 6
+
         # Every control has a name.
         unnamed = "els => els.filter(e => !(e.labels && e.labels.length) && !e.ariaLabel).length"
         assert box.locator("input, select, textarea").evaluate_all(unnamed) == 0

@@ -28,12 +28,13 @@ const number = (x) => (x === null || x === undefined ? "–" : Math.abs(x) >= 1e
 const interval = (r) => (r.v[LOW] === null ? "–" : `${number(r.v[LOW])} to ${number(r.v[HIGH])}`);
 const pText = (p) => (p === null ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3));
 
-// Round numbers that cut [low, high] into about n parts.
-function ticks(low, high, n = 4) {
-  const raw = (high - low) / n || 1;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw * 0.999);
-  const out = [];
-  for (let k = Math.ceil(low / step); k * step <= high + 1e-12; k += 1) out.push(Number((k * step).toPrecision(10)));
-  return out;
+// Round numbers in [low, high], as far apart as leaves at least so many of them.
+function ticks(low, high, least = 3) {
+  const power = 10 ** Math.floor(Math.log10(high - low || 1));
+  for (const k of [5, 2, 1, 0.5, 0.2, 0.1]) {
+    const step = k * power;
+    const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
+    if (last - first + 1 >= least) return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(10)));
+  }
+  return [low];
 }

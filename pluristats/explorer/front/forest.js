@@ -19,7 +19,7 @@ const clear = (r) => r.v[LOW] > 0 || r.v[HIGH] < 0;
 function drawAxis(axis, range) {
   const at = placed(range);
   const anchor = (x) => (x > 90 ? "end" : x < 10 ? "start" : "middle");
-  axis.replaceChildren(...ticks(...range, 3).map(
+  axis.replaceChildren(...ticks(...range, 2).map(
     (t) => svg("text", { x: `${at(t)}%`, y: 12, "text-anchor": anchor(at(t)) }, String(t).replace("-", "−")),
   ));
 }
