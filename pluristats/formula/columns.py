@@ -142,6 +142,17 @@ def columns_inside(terms: Sequence[FixedTerm], data: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(name for name in inside if name in data.columns))
 
 
+def without_unused(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, without the categories that none of them has.
+
+    An unused category would be a column of zeros, and as the first one it would leave the others without a reference.
+    """
+    kinds = {c: frame[c] for c, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
+    used = {c: column.cat.remove_unused_categories() for c, column in kinds.items()}
+    changed = {c: column for c, column in used.items() if len(column.cat.categories) < len(kinds[c].cat.categories)}
+    return frame.assign(**{str(c): column for c, column in changed.items()}) if changed else frame
+
+
 def refuse_infinite(frame: pd.DataFrame) -> None:
     """Refuse infinite numbers by column and row."""
     plain = all(isinstance(dtype, np.dtype | pd.CategoricalDtype) for dtype in frame.dtypes)

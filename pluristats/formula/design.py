@@ -21,6 +21,7 @@ from pluristats.formula.columns import (
     plain_columns,
     rebuilt_columns,
     refuse_infinite,
+    without_unused,
 )
 from pluristats.formula.expand import FixedTerm, expand_fixed
 from pluristats.formula.given import Given, Values, given_values, refuse_values
@@ -174,7 +175,8 @@ def build_design(
     formula
         As in lme4; a key of ``groups`` stands for all its columns.
     data
-        One row an observation. Rows with a missing value in any column used are left out and counted.
+        One row an observation. Rows with a missing value in any column used are left out and counted; categories that
+        no row left has are none of the model's, as in lme4.
     groups
         Feature groups. A group whose name is also a column is refused.
     weights, offset
@@ -206,6 +208,7 @@ def build_design(
         raise no_rows(dropped)
     if len(rows) < len(frame):
         frame = frame.iloc[rows]
+    frame = without_unused(frame)
     refuse_infinite(frame)
     for given in beside:
         if given is not None:
