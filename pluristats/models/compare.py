@@ -15,6 +15,8 @@ from pluristats.models.fit import LmerFit, same_rows
 
 # Likelihood ratios below this are rounding, not an optimiser that stopped early.
 _ROUNDING = -1e-4
+# And below this they are 0: of a component estimated at zero the sign of what is left hangs on the order of sums.
+_ZERO = 1e-6
 
 
 def anova(*fits: LmerFit, force: bool = False) -> pd.DataFrame:
@@ -172,9 +174,10 @@ def _ratio_test(small: LmerFit, large: LmerFit) -> dict[str, float]:
 def boundary_p(chisq: float, df: int) -> float:
     """½ P(χ²_df > chisq) + ½ P(χ²_(df-1) > chisq): one of ``df`` parameters is a variance tested at zero.
 
-    χ²_0 is 0, so that with ``df`` = 1 the p-value is half that of χ²_1, and 1 where ``chisq`` is not positive.
+    χ²_0 is 0, so that with ``df`` = 1 the p-value is half that of χ²_1, and 1 where ``chisq`` is 0 but for rounding
+    (at most 1e-6).
     """
-    lower = float(stats.chi2.sf(chisq, df - 1)) if df > 1 else float(chisq <= 0)
+    lower = float(stats.chi2.sf(chisq, df - 1)) if df > 1 else float(chisq <= _ZERO)
     return 0.5 * float(stats.chi2.sf(chisq, df)) + 0.5 * lower
 
 
