@@ -269,11 +269,11 @@ def grouping_factor(term: RandomTerm, frame: pd.DataFrame) -> Factor:
     """
     codes, levels = _factorise(frame[term.group[0]])
     if len(term.group) > 1:
-        levels = [_label(level) for level in levels]
+        levels = [level_label(level) for level in levels]
     for name in term.group[1:]:
         inner, labels = _factorise(frame[name])
         pairs, codes = np.unique(codes * len(labels) + inner, return_inverse=True)
-        levels = [f"{levels[pair // len(labels)]}:{_label(labels[pair % len(labels)])}" for pair in pairs]
+        levels = [f"{levels[pair // len(labels)]}:{level_label(labels[pair % len(labels)])}" for pair in pairs]
         if len(set(levels)) < len(levels):
             twice = next(level for level, count in Counter(levels).items() if count > 1)
             raise FormulaError(
@@ -282,7 +282,7 @@ def grouping_factor(term: RandomTerm, frame: pd.DataFrame) -> Factor:
     return Factor(term.name, codes.reshape(-1).astype(np.intp), tuple(levels))
 
 
-def _label(level: Any) -> str:
+def level_label(level: Any) -> str:
     """A level as text; 2.0 is "2", so that a column of whole numbers with gaps keeps its labels."""
     return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
