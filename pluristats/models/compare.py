@@ -203,7 +203,7 @@ def _obstacles(small: LmerFit, large: LmerFit, *, test: bool) -> list[tuple[type
         found.append(
             (ComparisonWarning, f"{both} are fitted by different criteria (REML and ML); refit both with reml=False")
         )
-    elif small.reml and not np.array_equal(_columns(small), _columns(large)):
+    elif small.reml and not same_columns(small, large):
         found.append(
             (
                 ComparisonWarning,
@@ -222,6 +222,12 @@ def _obstacles(small: LmerFit, large: LmerFit, *, test: bool) -> list[tuple[type
                 )
             )
     return found
+
+
+def same_columns(a: LmerFit, b: LmerFit) -> bool:
+    """Whether two fits have the same fixed columns, in whatever order: then restricted likelihoods are comparable."""
+    mine, theirs = (dict(zip(fit.terms, _columns(fit).T, strict=True)) for fit in (a, b))
+    return mine.keys() == theirs.keys() and all(np.array_equal(mine[term], theirs[term]) for term in mine)
 
 
 def _judge(obstacles: list[tuple[type[PluristatsWarning], str]], force: bool) -> None:

@@ -70,6 +70,18 @@ def test_boundary_p_by_hand() -> None:
     assert boundary_p(4.0, 3) == pytest.approx(0.5 * stats.chi2.sf(4.0, 3) + 0.5 * stats.chi2.sf(4.0, 2))
 
 
+def test_restricted_likelihoods_do_not_depend_on_the_order_of_terms(unbalanced: pd.DataFrame) -> None:
+    table = unbalanced.assign(u=np.arange(len(unbalanced)) % 7, v=np.arange(len(unbalanced)) % 5)
+    one, other = (lmer(f"y ~ {fixed} + (1|person)", table, reml=True) for fixed in ("u + v", "v + u"))
+    larger = lmer(f"y ~ v + u + {RANDOM}", table, reml=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComparisonWarning)
+        assert ps.anova(one, larger).chisq[1] == pytest.approx(ps.anova(other, larger).chisq[1])
+    assert ps.compare(one, other).delta_aic.tolist() == pytest.approx([0.0, 0.0])
+    with pytest.raises(FitError, match="different fixed effects"):
+        ps.compare(one, lmer("y ~ u + v + (1|person)", table.assign(u=10 * table.u), reml=True))
+
+
 def test_a_component_at_zero_has_p_1_whatever_rounding_leaves() -> None:
     found = []
     for seed in range(12):
