@@ -4,7 +4,7 @@
 """
 
 from pluristats.formula.columns import shown
-from pluristats.formula.design import Design, Recipe, build_design, grouping_factor
+from pluristats.formula.design import Design, Recipe, build_design, grouping_factor, level_label
 from pluristats.formula.given import Given, Values
 from pluristats.formula.parse import ParsedFormula, RandomTerm, parse_formula, refuse_offsets
 
@@ -17,6 +17,7 @@ __all__ = [
     "Values",
     "build_design",
     "grouping_factor",
+    "level_label",
     "parse_formula",
     "refuse_offsets",
     "shown",

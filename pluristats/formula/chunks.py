@@ -318,11 +318,13 @@ def _fingerprint(plan: Plan, frame: pd.DataFrame) -> int:
 
 
 def _example(plan: Plan, found: Survey, first: pd.DataFrame) -> pd.DataFrame:
-    """A table with the first row's numbers and every category, from which the formula's columns can be named."""
-    labels: dict[str, Any] = dict(found.categories)
+    """A table with the first row's numbers and every category that occurs: from it the formula's columns are named."""
+    labels: dict[str, Any] = {}
     for name in plan.fixed:
-        if name not in labels and (name,) in found.distinct:
-            labels[name] = found.distinct[name,][name].to_numpy()
+        if (name,) in found.distinct:
+            there = found.distinct[name,][name]
+            order = found.categories.get(name)
+            labels[name] = there.to_numpy() if order is None else order[order.isin(there)]
     m = max((len(values) for values in labels.values()), default=1)
     columns: dict[str, Any] = {}
     for name in first.columns:

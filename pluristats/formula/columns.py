@@ -47,7 +47,7 @@ def fixed_columns(terms: Sequence[FixedTerm], frame: pd.DataFrame) -> tuple[Arra
     from formulaic.parser.types import Term
 
     built = [Term([FormulaicFactor(c, eval_method=how) for c, how in _factor_pairs(term)]) for term in terms]
-    matrix = _materialise(Formula(built), frame, "The fixed part")
+    matrix = _materialise(Formula(built), _widened(frame, plain, columns_inside(terms, frame)), "The fixed part")
     empty = [str(part.term) for part in matrix.model_spec.structure if not part.columns]
     if empty:
         raise FormulaError(
@@ -93,6 +93,7 @@ def rebuilt_columns(terms: Sequence[FixedTerm], spec: Any, new: pd.DataFrame) ->
     if spec is None:
         return _finite(_numeric_columns(terms, new), tuple(term.name for term in terms), new.index)
     # A copy: formulaic writes what it meets in these rows into the specification.
+    new = _widened(new, plain_columns(terms), columns_inside(terms, new))
     matrix = _materialise(deepcopy(spec), new, "The fixed part")
     return _finite(matrix.to_numpy(dtype=float), tuple(map(str, matrix.columns)), new.index)
 
@@ -117,7 +118,8 @@ def number_column(text: str, frame: pd.DataFrame, what: str = "response") -> Arr
         from formulaic.parser.types import Term
 
         whole = Formula([Term([FormulaicFactor(text, eval_method="python")])])
-        matrix = _materialise(whole, frame, f"The {what}")
+        inside = [name for name in names_in(text) if name in frame.columns]
+        matrix = _materialise(whole, _widened(frame, (), inside), f"The {what}")
         if matrix.shape[1] != 1:
             raise FormulaError(f"The {what} {text!r} is {matrix.shape[1]} columns, not one number a row.")
         if what == "offset" and matrix.model_spec.transform_state:
@@ -142,6 +144,17 @@ def columns_inside(terms: Sequence[FixedTerm], data: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(name for name in inside if name in data.columns))
 
 
+def without_unused(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, without the categories that none of them has.
+
+    An unused category would be a column of zeros, and as the first one it would leave the others without a reference.
+    """
+    kinds = {c: frame[c] for c, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
+    used = {c: column.cat.remove_unused_categories() for c, column in kinds.items()}
+    changed = {c: column for c, column in used.items() if len(column.cat.categories) < len(kinds[c].cat.categories)}
+    return frame.assign(**{str(c): column for c, column in changed.items()}) if changed else frame
+
+
 def refuse_infinite(frame: pd.DataFrame) -> None:
     """Refuse infinite numbers by column and row."""
     plain = all(isinstance(dtype, np.dtype | pd.CategoricalDtype) for dtype in frame.dtypes)
@@ -160,12 +173,28 @@ def shown(value: object) -> str:
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
+def _widened(frame: pd.DataFrame, plain: Sequence[str], inside: Sequence[str]) -> pd.DataFrame:
+    """Numbers such that products do not overflow or lose digits: as in the columns formed directly, double precision.
+
+    Integers inside an expression stay integers, of 64 bits: there they may name categories.
+    """
+    wide: dict[str, str] = {}
+    for name in dict.fromkeys([*plain, *inside]):
+        dtype: Any = frame[name].dtype
+        if not _is_number(dtype) or dtype.kind not in "iuf":
+            continue
+        as_integer = name in inside and dtype.kind != "f"
+        if dtype != (np.int64 if as_integer else np.float64) and not (as_integer and dtype == np.uint64):
+            wide[name] = "int64" if as_integer else "float64"
+    return frame.astype(wide) if wide else frame
+
+
 def _materialise(formula: Any, frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Matrix of formulaic; missing results are left to :func:`_finite`, other trouble is one sentence."""
     from formulaic.errors import DataMismatchWarning
 
     # formulaic reads object columns as text, and pandas' own text columns as numbers.
-    texts = [c for c in frame if isinstance(frame[c].dtype, pd.StringDtype)]
+    texts = [c for c in frame if pd.api.types.is_string_dtype(frame[c].dtype) and frame[c].dtype != object]
     frame = frame.astype(dict.fromkeys(texts, object)) if texts else frame
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -22,6 +22,7 @@ from pluristats.formula.columns import (
     plain_columns,
     rebuilt_columns,
     refuse_infinite,
+    without_unused,
 )
 from pluristats.formula.expand import FixedTerm, expand_fixed
 from pluristats.formula.given import Given, Values, given_values, refuse_values
@@ -179,7 +180,8 @@ def build_design(
     formula
         As in lme4; a key of ``groups`` stands for all its columns.
     data
-        One row an observation. Rows with a missing value in any column used are left out and counted.
+        One row an observation. Rows with a missing value in any column used are left out and counted; categories that
+        no row left has are none of the model's, as in lme4.
     groups
         Feature groups. A group whose name is also a column is refused.
     weights, offset
@@ -211,6 +213,7 @@ def build_design(
         raise no_rows(dropped)
     if len(rows) < len(frame):
         frame = frame.iloc[rows]
+    frame = without_unused(frame)
     refuse_infinite(frame)
     for given in beside:
         if given is not None:
@@ -271,11 +274,11 @@ def grouping_factor(term: RandomTerm, frame: pd.DataFrame) -> Factor:
     """
     codes, levels = _factorise(frame[term.group[0]])
     if len(term.group) > 1:
-        levels = [_label(level) for level in levels]
+        levels = [level_label(level) for level in levels]
     for name in term.group[1:]:
         inner, labels = _factorise(frame[name])
         pairs, codes = np.unique(codes * len(labels) + inner, return_inverse=True)
-        levels = [f"{levels[pair // len(labels)]}:{_label(labels[pair % len(labels)])}" for pair in pairs]
+        levels = [f"{levels[pair // len(labels)]}:{level_label(labels[pair % len(labels)])}" for pair in pairs]
         if len(set(levels)) < len(levels):
             twice = next(level for level, count in Counter(levels).items() if count > 1)
             raise FormulaError(
@@ -284,7 +287,7 @@ def grouping_factor(term: RandomTerm, frame: pd.DataFrame) -> Factor:
     return Factor(term.name, codes.reshape(-1).astype(np.intp), tuple(levels))
 
 
-def _label(level: Any) -> str:
+def level_label(level: Any) -> str:
     """A level as text; 2.0 is "2", so that a column of whole numbers with gaps keeps its labels."""
     return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 

@@ -48,7 +48,7 @@ def total(parts: Iterable[Sums]) -> Sums:
     return reduce(add, parts)  # type: ignore[arg-type]
 
 
-def draw_folds(frame: pd.DataFrame, by: str, n_folds: int, seed: int) -> Folds:
+def draw_folds(frame: pd.DataFrame, by: str, n_folds: int, seed: int, copies: NDArray[np.intp] | None = None) -> Folds:
     """Folds of a table's rows.
 
     Parameters
@@ -61,9 +61,12 @@ def draw_folds(frame: pd.DataFrame, by: str, n_folds: int, seed: int) -> Folds:
         it.
     n_folds, seed
         Number of folds (of the checkerboard: the nearest square), and the seed of their draw.
+    copies
+        Which row each row is a copy of, shape (n,); with ``"rows"`` copies stay in one fold. None where all differ.
     """
     if by != "both":
-        cells = assign_folds(fold_units(frame, by), n_folds, seed)
+        units = fold_units(frame, by) if by != "rows" or copies is None else np.unique(copies, return_inverse=True)[1]
+        cells = assign_folds(units, n_folds, seed)
         each = tuple((k,) for k in range(n_folds))
         return Folds(cells, each, each)
     side = max(2, round(n_folds**0.5))

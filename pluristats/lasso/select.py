@@ -53,6 +53,8 @@ class LassoSelection(Displayed, Explored):
         statsmodels' ``OLSResults`` of the selected columns without random effects, terms by name.
     simulated
         Whether the data say of themselves that they are simulated.
+    notes
+        Rows and columns that the least squares leave out, as sentences; of a mixed model they are the refit's.
     """
 
     rule: LassoRule
@@ -62,6 +64,7 @@ class LassoSelection(Displayed, Explored):
     refit: LmerFit | None = field(repr=False)
     ols: Any = field(repr=False)
     simulated: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def penalty(self) -> float:
@@ -101,7 +104,7 @@ class LassoSelection(Displayed, Explored):
     def summary(self) -> str:
         """The rule, what it kept, the caveat, and the refit's summary."""
         body = self.refit.summary() if self.refit is not None else str(self.ols.summary())
-        return "\n".join([*self._head(), CAVEAT, "", body])
+        return "\n".join([*self._head(), *self.notes, CAVEAT, "", body])
 
     def _head(self) -> list[str]:
         head = ["SIMULATED DATA: these numbers say nothing about people."] if self.simulated else []
@@ -109,7 +112,7 @@ class LassoSelection(Displayed, Explored):
         return [*head, f"{self.rule.describe()}.", kept]
 
     def _shown(self) -> Shown:
-        head = tuple(self._head()[self.simulated :])
+        head = (*self._head()[self.simulated :], *self.notes)
         if self.refit is None:
             body = Shown(tables=(("Selected terms, by least squares", self.tidy()),))
         else:
@@ -193,6 +196,7 @@ def lasso_select(
         refit=refit,
         ols=ols,
         simulated=simulated,
+        notes=() if refit is not None else tuple(message for _, message in told),
     )
 
 

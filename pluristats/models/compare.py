@@ -15,6 +15,8 @@ from pluristats.models.fit import LmerFit, same_rows
 
 # Likelihood ratios below this are rounding, not an optimiser that stopped early.
 _ROUNDING = -1e-4
+# And below this they are 0: of a component estimated at zero the sign of what is left hangs on the order of sums.
+_ZERO = 1e-6
 
 
 def anova(*fits: LmerFit, force: bool = False) -> pd.DataFrame:
@@ -172,9 +174,10 @@ def _ratio_test(small: LmerFit, large: LmerFit) -> dict[str, float]:
 def boundary_p(chisq: float, df: int) -> float:
     """½ P(χ²_df > chisq) + ½ P(χ²_(df-1) > chisq): one of ``df`` parameters is a variance tested at zero.
 
-    χ²_0 is 0, so that with ``df`` = 1 the p-value is half that of χ²_1, and 1 where ``chisq`` is not positive.
+    χ²_0 is 0, so that with ``df`` = 1 the p-value is half that of χ²_1, and 1 where ``chisq`` is 0 but for rounding
+    (at most 1e-6).
     """
-    lower = float(stats.chi2.sf(chisq, df - 1)) if df > 1 else float(chisq <= 0)
+    lower = float(stats.chi2.sf(chisq, df - 1)) if df > 1 else float(chisq <= _ZERO)
     return 0.5 * float(stats.chi2.sf(chisq, df)) + 0.5 * lower
 
 
@@ -200,7 +203,7 @@ def _obstacles(small: LmerFit, large: LmerFit, *, test: bool) -> list[tuple[type
         found.append(
             (ComparisonWarning, f"{both} are fitted by different criteria (REML and ML); refit both with reml=False")
         )
-    elif small.reml and not np.array_equal(_columns(small), _columns(large)):
+    elif small.reml and not same_columns(small, large):
         found.append(
             (
                 ComparisonWarning,
@@ -219,6 +222,12 @@ def _obstacles(small: LmerFit, large: LmerFit, *, test: bool) -> list[tuple[type
                 )
             )
     return found
+
+
+def same_columns(a: LmerFit, b: LmerFit) -> bool:
+    """Whether two fits have the same fixed columns, in whatever order: then restricted likelihoods are comparable."""
+    mine, theirs = (dict(zip(fit.terms, _columns(fit).T, strict=True)) for fit in (a, b))
+    return mine.keys() == theirs.keys() and all(np.array_equal(mine[term], theirs[term]) for term in mine)
 
 
 def _judge(obstacles: list[tuple[type[PluristatsWarning], str]], force: bool) -> None:

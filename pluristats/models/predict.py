@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pluristats.engine.result import Array, EngineFit, Problem, RandomEffects
 from pluristats.errors import DroppedRowsWarning, FitError, FormulaError
-from pluristats.formula import Recipe, grouping_factor, shown
+from pluristats.formula import Recipe, grouping_factor, level_label, shown
 from pluristats.models.slopes import coefficient_columns, same_terms
 
 NewLevels = Literal["error", "population", "nan"]
@@ -141,6 +141,19 @@ def _columns(r: RandomEffects, design: Recipe, built: Sequence[Array], whole: ND
     return out
 
 
+def _refuse_other_type(name: str, levels: Sequence[Any], position: Mapping[Any, int]) -> None:
+    """Refuse levels that read as the fit's and are of another type (5 and "5"): all would count as new ones."""
+    known = {level_label(level): level for level in position}
+    for level in levels:
+        if level not in position and level_label(level) in known:
+            fitted = known[level_label(level)]
+            raise FormulaError(
+                f"{name!r} has the level {shown(level)} ({type(level).__name__}) in the new data and "
+                f"{shown(fitted)} ({type(fitted).__name__}) in the fit; convert the column, or give the level another "
+                "name if it is a new one."
+            )
+
+
 def _levels(
     name: str, group: tuple[str, ...], design: Recipe, result: Fitted, new: pd.DataFrame, policy: NewLevels
 ) -> NDArray[np.intp]:
@@ -155,6 +168,7 @@ def _levels(
     if not missing.all():
         term = next(t for t in design.parsed.random if t.name == name)
         factor = grouping_factor(term, new.loc[~missing])
+        _refuse_other_type(name, factor.levels, position)
         found[~missing] = np.array([position.get(level, -1) for level in factor.levels], dtype=np.intp)[factor.codes]
     unseen = found < 0
     if unseen.any() and policy == "error":

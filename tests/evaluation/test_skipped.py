@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -105,3 +105,35 @@ def test_the_published_rows_stand_beside_ours() -> None:
     theirs = table[table["source"] == "published"]
     assert len(theirs) + len(ours) == len(table) and set(theirs["setting"]) == {"new-prompts"}
     assert theirs[["personalised_lo", "aggregate_hi"]].isna().all().all()
+
+
+def test_a_prompt_that_nobody_else_rated_stops_no_method() -> None:
+    """Asked and answered "Unsure" by all: it is among the tested prompts and has no rating in the alignment."""
+    ratings = STUDY.ratings
+    nobody = ratings["prompt"] == ratings["prompt"].iloc[0]
+    study = replace(STUDY, ratings_=ratings.assign(rating=ratings["rating"].mask(nobody)))
+    methods = ["low-rank", "low-rank-heaped", "gp", "prompt-mean", "hierarchical-ridge"]
+    found = ps.evaluate(study, methods, settings=["known-prompts"], splits=1, draws=20)
+    assert found.splits[0].hidden(*_labels(study))[:, 0].any() and not found.skipped
+    assert found.tidy()["mae"].notna().all()
+
+
+def test_constant_ratings_are_predicted_as_they_are() -> None:
+    study = replace(STUDY, ratings_=STUDY.ratings.assign(rating=50.0))
+    methods = ["hierarchical-ridge", "hierarchical-ridge-median"]
+    found = ps.evaluate(study, methods, settings=["known-prompts", "new-prompts"], splits=1, draws=20)
+    assert not found.skipped
+    np.testing.assert_allclose(found.tidy()["mae"], 0.0, atol=1e-12)
+
+
+def test_methods_that_learn_from_predictions_within_the_alignment_say_that_there_are_none() -> None:
+    one = STUDY.ratings[STUDY.ratings["annotator"] == STUDY.ratings["annotator"].iloc[0]]
+    study = replace(STUDY, ratings_=one.reset_index(drop=True))
+    methods = ["hierarchical-ridge-median", "ordered-beta", "annotator-mean"]
+    found = ps.evaluate(study, methods, settings=["known-prompts"], splits=1, draws=20)
+    assert [s.method for s in found.skipped] == ["hierarchical-ridge-median", "ordered-beta"]
+    assert all("every prompt has one rating only" in s.reason for s in found.skipped)
+
+
+def _labels(study: ps.Study) -> tuple[list[object], list[object]]:
+    return study.annotators["annotator"].tolist(), study.prompts["prompt"].tolist()

@@ -62,7 +62,8 @@ def test_numeric_columns_are_formulaics(names: list[str], shape: str, joint: str
     "right", ["c", "0 + c", "c*x", "x + c:b", "b", "h + log(x)", "x + np.sqrt(x)", "C(k)", "poly(x, 2)"]
 )
 def test_other_columns_are_formulaics(right: str) -> None:
-    expected = model_matrix(right, FRAME, context={"np": np})
+    there = FRAME.assign(h=FRAME["h"].cat.remove_unused_categories())
+    expected = model_matrix(right, there, context={"np": np})
     made = design(f"y ~ {right}")
     assert made.x_names == tuple("(Intercept)" if c == "Intercept" else c for c in expected)
     np.testing.assert_allclose(made.x, expected.to_numpy(float), rtol=1e-12)
@@ -75,11 +76,54 @@ def test_integers_and_nullable_numbers_are_numbers() -> None:
     np.testing.assert_array_equal(made.x[:, 1:], FRAME[["k", "k", "x"]].to_numpy(float))
 
 
-@pytest.mark.parametrize("dtype", [object, "string", "category"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "Int16", "float32", "int64"])
+@pytest.mark.parametrize("right", ["k*j", "k*j + c", "k:j:c", "I(k * j)", "k + C(k) + j"])
+def test_products_of_narrow_numbers_neither_wrap_nor_lose_digits(right: str, dtype: str) -> None:
+    frame = FRAME.assign(j=np.arange(N) * 11)
+    made = design(f"y ~ {right}", frame.astype({"k": dtype, "j": dtype}))
+    wide = design(f"y ~ {right}", frame)
+    np.testing.assert_array_equal(made.x, wide.x)
+    if dtype != "float32" or "C(" not in right:
+        assert made.x_names == wide.x_names
+    np.testing.assert_array_equal(made.fixed_for(frame.astype({"k": dtype, "j": dtype}).iloc[4:]), wide.x[4:])
+    big = design("y ~ j:m + c", frame.assign(m=10**18))
+    np.testing.assert_array_equal(big.x[:, big.x_names.index("j:m")], frame["j"] * 1e18)
+
+
+def test_a_response_of_narrow_integers_does_not_wrap() -> None:
+    made = design("I(-k - 250) ~ x", FRAME.astype({"k": "uint8"}))
+    np.testing.assert_array_equal(made.y, -FRAME["k"].to_numpy(float) - 250)
+
+
+@pytest.mark.parametrize("dtype", [object, "string", "string[pyarrow]", "category"])
 def test_text_is_a_category_whatever_stores_it(dtype: object) -> None:
     made = design("y ~ c", FRAME.assign(c=FRAME["c"].astype(dtype)))
     assert made.x_names == ("(Intercept)", "c[T.b]", "c[T.c]")
     np.testing.assert_array_equal(made.x[:, 1], FRAME["c"] == "b")
+
+
+@pytest.mark.parametrize("right", ["c", "C(c)", "x:c + c"])
+@pytest.mark.parametrize("order", ["qabc", "aqbc", "abcq"])
+def test_categories_without_rows_are_no_columns_and_unseen(right: str, order: str) -> None:
+    """As in lme4: after rows are taken away, or miss another column, the first category left is the reference."""
+    frame = FRAME.assign(c=pd.Categorical(FRAME["c"], categories=list(order)))
+    made, plain = design(f"y ~ {right}", frame), design(f"y ~ {right}")
+    assert made.x_names == plain.x_names
+    np.testing.assert_array_equal(made.x, plain.x)
+    np.testing.assert_array_equal(made.fixed_for(frame.iloc[[4, 2]]), plain.x[[4, 2]])
+    missing = design(f"y ~ {right}", frame.assign(x=FRAME["x"].where(FRAME["c"] != "a")).assign(y=lambda t: t.x))
+    assert not any("[T.b]" in name for name in missing.x_names)
+    with pytest.raises((FitError, FormulaError), match=r"the fit has not seen|categories outside"):
+        made.fixed_for(frame.assign(c=pd.Categorical(["q"] * N, categories=list(order))))
+
+
+def test_text_that_arrow_holds_is_a_category() -> None:
+    pa = pytest.importorskip("pyarrow")
+    held = FRAME.assign(c=FRAME["c"].astype(pd.ArrowDtype(pa.string())))
+    made = design("y ~ c*x", held)
+    np.testing.assert_array_equal(made.x, design("y ~ c*x").x)
+    np.testing.assert_array_equal(made.fixed_for(held.iloc[3:]), made.x[3:])
+    np.testing.assert_array_equal(made.fixed_for(FRAME.iloc[3:]), made.x[3:])
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,17 @@ def test_dropped_rows_are_told(table: pd.DataFrame) -> None:
             select(formula, holes, groups=GROUPS)
 
 
+def test_rows_left_out_stand_in_the_result(table: pd.DataFrame) -> None:
+    holes = table.assign(x0=table["x0"].where(table.index != 7))
+    with pytest.warns(DroppedRowsWarning):
+        found = select("y ~ xs", holes, groups=GROUPS)
+    (note,) = found.notes
+    assert note == "1 of 180 rows are left out because a value is missing (x0: 1)."
+    assert note in found.summary() and note in found._repr_html_()
+    assert any(note == said for said in ps.etable(found).notes)
+    assert select("y ~ xs", table, groups=GROUPS).notes == ()
+
+
 def test_of_dependent_columns_the_lasso_keeps_no_more_than_the_rank(table: pd.DataFrame) -> None:
     twin = table.assign(again=table["x1"] + table["x5"])
     for formula in ("y ~ xs + again", "y ~ xs + again + (1|person)"):

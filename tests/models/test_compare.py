@@ -65,8 +65,36 @@ def test_two_components_have_no_boundary_p(unbalanced: pd.DataFrame) -> None:
 def test_boundary_p_by_hand() -> None:
     assert boundary_p(2.705543454095404, 1) == pytest.approx(0.05)
     assert boundary_p(0.0, 1) == 1.0
+    assert [boundary_p(3e-12, 1), boundary_p(-3e-12, 1)] == pytest.approx([1.0, 1.0], abs=1e-5)
     assert boundary_p(5.138, 2) == pytest.approx(0.05, abs=1e-4)  # Self & Liang's ½χ²_1 + ½χ²_2
     assert boundary_p(4.0, 3) == pytest.approx(0.5 * stats.chi2.sf(4.0, 3) + 0.5 * stats.chi2.sf(4.0, 2))
+
+
+def test_restricted_likelihoods_do_not_depend_on_the_order_of_terms(unbalanced: pd.DataFrame) -> None:
+    table = unbalanced.assign(u=np.arange(len(unbalanced)) % 7, v=np.arange(len(unbalanced)) % 5)
+    one, other = (lmer(f"y ~ {fixed} + (1|person)", table, reml=True) for fixed in ("u + v", "v + u"))
+    larger = lmer(f"y ~ v + u + {RANDOM}", table, reml=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ComparisonWarning)
+        assert ps.anova(one, larger).chisq[1] == pytest.approx(ps.anova(other, larger).chisq[1])
+    assert ps.compare(one, other).delta_aic.tolist() == pytest.approx([0.0, 0.0])
+    with pytest.raises(FitError, match="different fixed effects"):
+        ps.compare(one, lmer("y ~ u + v + (1|person)", table.assign(u=10 * table.u), reml=True))
+
+
+def test_a_component_at_zero_has_p_1_whatever_rounding_leaves() -> None:
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        table = pd.DataFrame({"a": rng.integers(0, 12, 200), "t": rng.integers(0, 12, 200)})
+        table["y"] = rng.normal(size=12)[table.a] + rng.normal(size=200)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fits = [ps.lmer(f"y ~ 1 + (1|a){more}", table, reml=False) for more in ("", " + (1|t)")]
+            if fits[1].theta.min() == 0:
+                found.append(ps.anova(*fits).p_boundary[1])
+    assert len(found) > 3
+    np.testing.assert_allclose(found, 1.0, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def test_unseen_and_missing_levels(fit: LmerFit, table: pd.DataFrame) -> None:
 
 
 def test_a_text_level_is_not_the_number(fit: LmerFit, table: pd.DataFrame) -> None:
-    with pytest.raises(FitError, match="level '0' of 'item'"):
+    with pytest.raises(FormulaError, match=r"'item' has the level '0' \(str\) in the new data and 0 \(int"):
         fit.predict(table.assign(item=table.item.astype(str)).iloc[:1])
 
 
@@ -124,3 +124,22 @@ def test_dropped_columns_are_not_needed_twice(table: pd.DataFrame) -> None:
     with pytest.warns(ps.errors.RankDeficientWarning):
         made = ps.lmer("y ~ x + twice + (1|person)", table.assign(twice=2 * table.x))
     np.testing.assert_allclose(made.predict(table.assign(twice=0.0)), made.fitted, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "given"), [(int, str), (str, int), (str, float), (float, str), ("Int64", "string"), ("category", str)]
+)
+@pytest.mark.parametrize("new_levels", ["error", "population", "nan"])
+def test_a_level_of_another_type_is_no_new_level(fitted: object, given: object, new_levels: str) -> None:
+    """As a file reads numbers back as text: else every row would be predicted at the population's mean."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"g": rng.integers(0, 9, 90)})
+    table["y"] = rng.normal(size=9)[table.g] + rng.normal(size=90)
+    fit = ps.lmer("y ~ 1 + (1|g)", table.astype({"g": fitted}))
+    with pytest.raises(FormulaError, match=r"'g' has the level .* in the new data and .* in the fit; convert"):
+        fit.predict(table.assign(g=table.g.astype(given)), new_levels=new_levels)
+    same = table.assign(g=table.g.astype(fitted))
+    strange = pd.concat([same.iloc[:3], same.iloc[:1].assign(g=99 if fitted in (int, "Int64") else "99")])
+    if fitted in (int, str):
+        got = fit.predict(strange, new_levels="population")
+        np.testing.assert_allclose(got, [*fit.fitted[:3], fit.fixef.iloc[0]])

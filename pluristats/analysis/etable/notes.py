@@ -12,6 +12,7 @@ from pluristats.analysis.etable.read import Model, underlying
 from pluristats.lasso.select import CAVEAT
 from pluristats.models import LmerFit
 from pluristats.models.chunked import Summed
+from pluristats.models.compare import same_columns
 from pluristats.models.fit import same_rows
 from pluristats.models.ordered_beta import OrderedBetaFit
 
@@ -95,10 +96,10 @@ def likelihoods(models: Sequence[Model]) -> list[str]:
     gaussian = [model for model in models if model.family == "Gaussian"]
     if restricted and len(restricted) < len(gaussian):
         found.append("Restricted (REML) and full (ML) likelihoods are not comparable; refit all with reml=False.")
-    elif len({tuple(sorted(model.terms["term"])) for model in restricted}) > 1:
+    elif any(not _same_columns(a, b) for a, b in combinations(map(underlying, restricted), 2)):
         found.append(
-            "Restricted likelihoods (REML) of models with different coefficients are not comparable; refit with "
-            "reml=False."
+            "Restricted likelihoods (REML) of models with different coefficients, or columns in other units, are not "
+            "comparable; refit with reml=False."
         )
     return [f"{NOT_COMPARABLE.strip()} {note}" for note in found]
 
@@ -163,6 +164,13 @@ def _same_rows(a: Model, b: Model) -> bool | None:
     if isinstance(first, kinds) and isinstance(second, kinds) and not any(_in_chunks(f) for f in (first, second)):
         return bool(first.index.equals(second.index))
     return None
+
+
+def _same_columns(a: LmerFit, b: LmerFit) -> bool:
+    """By name where rows are not held, or are not the same (which is said)."""
+    if _in_chunks(a) or _in_chunks(b) or a.nobs != b.nobs:
+        return sorted(a.terms) == sorted(b.terms)
+    return same_columns(a, b)
 
 
 def _in_chunks(fit: LmerFit | OrderedBetaFit) -> bool:

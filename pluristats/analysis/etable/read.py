@@ -182,7 +182,7 @@ def _least_squares(fit: LassoSelection, conf_level: float, adjust: Adjust | None
             "r2": float(found.rsquared),
         },
         reference="Student's t with the residual degrees of freedom",
-        remarks=(),
+        remarks=tuple(f"{note[0].lower()}{note[1:]}" for note in fit.notes),
         simulated=fit.simulated,
         selected=True,
     )

@@ -122,7 +122,7 @@ def known(fit: Factors) -> Scores:
     return Scores(fit.scores, _own_cov(fit.scores_cov))
 
 
-def extended(fit: Factors, cross: Sequence[Array], own: Sequence[Array]) -> Scores:
+def extended(fit: Factors, cross: Sequence[Array], own: Sequence[Array], count: int) -> Scores:
     """Factors of prompts without a rating.
 
     Formula: c* | c ~ N(K*K⁻¹c, K** - K*K⁻¹K*'), averaged over the posterior of c.
@@ -135,9 +135,10 @@ def extended(fit: Factors, cross: Sequence[Array], own: Sequence[Array]) -> Scor
         Kernels between the new prompts and those m, shape (k, m) each, in the order of the fit's.
     own
         The new prompts' kernels with themselves, shape (k,) each.
+    count
+        New prompts k; without kernels their factors are the prior's.
     """
-    rank, m = fit.scores.shape[1], len(fit.scores)
-    k = len(own[0]) if own else 0
+    rank, m, k = fit.scores.shape[1], len(fit.scores), count
     share = np.exp(fit.amounts)
     mean, cov, gain = np.zeros((k, rank)), np.zeros((k, rank, rank)), np.zeros((rank, k, m))
     for r in range(rank):

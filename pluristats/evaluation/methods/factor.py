@@ -85,7 +85,7 @@ class FittedFactors:
     prompts: Prompts
 
     def predict(self, prompts: Prompts) -> Forecast:
-        """Medians and quantiles; a prompt without ratings has its factors from the kernels alone."""
+        """Medians and quantiles; a prompt without ratings has its factors from the kernels alone, or from the prior."""
         mean, sd = self.latent(prompts)
         return from_quantiles(self.response.quantiles(mean, sd))
 
@@ -100,6 +100,6 @@ class FittedFactors:
         if len(new):
             others = prompts.take(new)
             cross = between(self.kernels, others, self.prompts)
-            found = extended(self.factors, cross, [kernel.diagonal(others) for kernel in self.kernels])
+            found = extended(self.factors, cross, [kernel.diagonal(others) for kernel in self.kernels], len(new))
             mean[new], cov[new] = found.mean, found.cov
         return predictive(self.factors, Scores(mean, cov))

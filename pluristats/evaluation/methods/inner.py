@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pluristats.distinct import factorise
 from pluristats.engine.result import Array
+from pluristats.errors import EvaluationError
 from pluristats.evaluation.data import Alignment, Prompts
 from pluristats.evaluation.methods.base import Method
 
@@ -43,7 +44,22 @@ def out_of_fold(method: Method, alignment: Alignment, kind: Kind, folds: int = 5
         What the predictions are for.
     folds
         Parts.
+
+    Raises
+    ------
+    EvaluationError
+        No cell can be predicted: every prompt has one rating only.
     """
+    out = np.where(alignment.seen, _out_of_fold(method, alignment, kind, folds), np.nan)
+    if np.isnan(out).all():
+        raise EvaluationError(
+            "no rating of the alignment can be predicted from the others, as where every prompt has one rating only; "
+            "what is learned from such predictions cannot be"
+        )
+    return out
+
+
+def _out_of_fold(method: Method, alignment: Alignment, kind: Kind, folds: int) -> Array:
     rng = np.random.default_rng([alignment.seed, 13])
     out = np.full(alignment.ratings.shape, np.nan)
     if kind.name == "known":
@@ -59,7 +75,7 @@ def out_of_fold(method: Method, alignment: Alignment, kind: Kind, folds: int = 5
         held, rest_at = np.flatnonzero(part == k), np.flatnonzero(part != k)
         if len(held) and len(rest_at) > 2:
             out[:, held] = method.fit(alignment.subset(prompts=rest_at)).predict(alignment.prompts.take(held)).point
-    return np.where(alignment.seen, out, np.nan)
+    return out
 
 
 def _by_cell(seen: NDArray[np.bool_], folds: int, rng: np.random.Generator) -> NDArray[np.intp]:

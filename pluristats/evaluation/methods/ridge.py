@@ -49,7 +49,9 @@ class HierarchicalRidge:
         counts = (~np.isnan(y)).sum(axis=0)
         noise = float(np.nanvar(deviation)) / counts
         signal = max(float(np.var(left) - noise.mean()), 0.0)
-        return FittedRidge(level, common, own, columns, prompts, left * signal / (signal + noise))
+        # Where neither varies there is nothing to shrink.
+        share = np.divide(signal, signal + noise, out=np.zeros_like(noise), where=signal + noise > 0)
+        return FittedRidge(level, common, own, columns, prompts, left * share)
 
 
 @dataclass(frozen=True, eq=False)

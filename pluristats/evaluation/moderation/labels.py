@@ -72,6 +72,9 @@ def read_labels(column: pd.Series, positive: Collection[Any], first: int = 0) ->
 def read_scores(column: pd.Series, positive: Collection[Any], negative: Collection[Any], first: int = 0) -> Array:
     """Scores, shape (n,): numbers as they are, classes as 1 and 0, NaN where the cell is empty (refused).
 
+    What is given as positive or negative is so whatever it looks like: with positive 0, a column of nothing but 0 and 1
+    is one of classes, of which 0 is harmful.
+
     Parameters
     ----------
     column
@@ -88,12 +91,14 @@ def read_scores(column: pd.Series, positive: Collection[Any], negative: Collecti
     """
     keys = [key(value) for value in column]
     numbers = [_number(k) for k in keys]
-    if all(number is not None for number in numbers):
+    harmful, harmless = {key(v) for v in positive}, {key(v) for v in negative}
+    classes = "0" in harmful and set(keys) <= {"0", "1", ""}
+    if not classes and all(number is not None for number in numbers):
         for row, number in enumerate(numbers):
             if number is not None and np.isinf(number):
                 raise EvaluationError(f"row {row + first}, column '{plain(column.name)}': a score is a finite number")
         return np.array(numbers, dtype=np.float64)
-    yes, no = {key(v) for v in positive} | YES, {key(v) for v in negative} | NO
+    yes, no = harmful | (YES - harmless), harmless | (NO - harmful)
     strange = [row for row, k in enumerate(keys) if k and k not in yes | no]
     if strange:
         # Among numbers it is the word that is wrong.

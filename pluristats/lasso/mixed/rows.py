@@ -29,10 +29,14 @@ class Rows:
         Response, the p columns without the intercept, factors in theta's order.
     frame
         The same rows of the data, for the units that folds keep whole.
+    source
+        Where they stood among the rows that they were taken from, shape (n,): the same for copies of a row. None where
+        they are all.
     """
 
     problem: Problem = field(repr=False)
     frame: pd.DataFrame = field(repr=False)
+    source: NDArray[np.intp] | None = field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ class Rows:
         factors = tuple(_present(f, rows) for f in pb.factors) if factors is None else factors
         part = Problem(pb.y[rows], pb.x[rows], pb.x_names, factors)
         native.check(part)
-        return Rows(part, self.frame.iloc[rows])
+        return Rows(part, self.frame.iloc[rows], rows if self.source is None else self.source[rows])
 
 
 def candidate_rows(design: Design, frame: pd.DataFrame) -> Rows:

@@ -78,7 +78,9 @@ class Outcome:
 def prepare(rows: Rows, rule: LassoRule, theta: Array | None) -> Prepared:
     """Read the rows: sums of cells, and which columns vary within which groups."""
     x, y, factors = rows.problem.x, rows.problem.y, rows.problem.factors
-    folds = draw_folds(rows.frame, rule.folds, rule.n_folds, rule.seed) if rule.penalty == "cv" else None
+    folds = None
+    if rule.penalty == "cv":
+        folds = draw_folds(rows.frame, rule.folds, rule.n_folds, rule.seed, rows.source)
     with one_blas_thread():
         cells = [mixed_sums(x, y, factors)] if folds is None else cell_sums(x, y, factors, folds.cells)
         problem = mixed_problem(total(cells))

@@ -60,7 +60,8 @@ class Comparison(Displayed):
         """One row an annotator and model.
 
         annotator, model, log_likelihood, n_parameters, n, bic, bic_gain (the static model's BIC minus this one's, above
-        0 when this one is better), log_evidence (Laplace), best (the annotator's least BIC), simulated.
+        0 when this one is better), log_evidence (Laplace), best (the annotator's least BIC; nobody's without a rating),
+        simulated.
         """
         bic = self.bic
         least = np.min([*bic.values()], axis=0)
@@ -75,7 +76,7 @@ class Comparison(Displayed):
                     "bic": bic[name],
                     "bic_gain": bic[STATIC.name] - bic[name],
                     "log_evidence": fit.log_evidence,
-                    "best": bic[name] == least,
+                    "best": (bic[name] == least) & (self.n_ratings > 0),
                 }
             )
             for name, fit in self.fits.items()
@@ -86,14 +87,14 @@ class Comparison(Displayed):
         """One row a model: the sums over annotators, and in how many each is best.
 
         model, log_likelihood, n_parameters, bic, bic_gain, log_evidence, evidence_gain, best_bic, best_evidence
-        (numbers of annotators), simulated.
+        (numbers of annotators, of those with ratings), simulated.
 
         Parameters are each annotator's own, so that the sum of BICs asks whether everybody needs the model; the
         evidence, whose priors match the release, whether people differ as the priors say.
         """
         bic = self.bic
         least, most = np.min([*bic.values()], axis=0), np.max([f.log_evidence for f in self.fits.values()], axis=0)
-        base = self.fits[STATIC.name]
+        base, rated = self.fits[STATIC.name], self.n_ratings > 0
         rows = [
             {
                 "model": name,
@@ -103,8 +104,8 @@ class Comparison(Displayed):
                 "bic_gain": (bic[STATIC.name] - bic[name]).sum(),
                 "log_evidence": fit.log_evidence.sum(),
                 "evidence_gain": (fit.log_evidence - base.log_evidence).sum(),
-                "best_bic": int((bic[name] == least).sum()),
-                "best_evidence": int((fit.log_evidence == most).sum()),
+                "best_bic": int(((bic[name] == least) & rated).sum()),
+                "best_evidence": int(((fit.log_evidence == most) & rated).sum()),
             }
             for name, fit in self.fits.items()
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -64,6 +65,13 @@ def test_restricted_likelihoods(table, small):
     assert said(ps.etable([small, reml]), "† Restricted (REML) and full (ML)")
     assert said(ps.etable([fewer, reml]), "† Restricted likelihoods (REML) of models with different coefficients")
     assert not said(ps.etable([slope, reml]), "†")
+    # log|X'X| is in the criterion: other units move it, another order does not.
+    hundredth = ps.lmer("y ~ x + age + (1|person) + (1|item)", table.assign(age=table["age"] * 100))
+    assert hundredth.loglik == pytest.approx(reml.loglik - np.log(100))
+    assert said(ps.etable([hundredth, reml]), "† Restricted likelihoods (REML)", "other units")
+    turned = ps.lmer("y ~ age + x + (1|person) + (1|item)", table)
+    assert turned.loglik == pytest.approx(reml.loglik)
+    assert not said(ps.etable([turned, reml]), "†")
 
 
 def test_densities_of_different_things(gaussian, bounded):

@@ -131,7 +131,7 @@ def test_prompts_without_ratings_follow_their_kernel() -> None:
     kernel = gaussian_kernel(x[~new])
     fit = f.fit_factors(Latent(z[:, ~new]), (kernel,), rank=3)
     cross = gaussian_kernel(x[new], x[~new])
-    found = f.extended(fit, [cross], [np.ones(new.sum())])
+    found = f.extended(fit, [cross], [np.ones(new.sum())], new.sum())
     mean, sd = f.predictive(fit, found)
     blind = np.sqrt(np.mean((truth[:, new] - truth[:, ~new].mean(axis=1, keepdims=True)) ** 2))
     assert np.sqrt(np.mean((mean - truth[:, new]) ** 2)) < 0.35 * blind
@@ -140,6 +140,15 @@ def test_prompts_without_ratings_follow_their_kernel() -> None:
     a = np.exp(fit.amounts[0])
     dense = a[0] * cross @ np.linalg.inv(a[0] * kernel + a[1] * np.eye(len(kernel))) @ fit.scores[:, 0]
     np.testing.assert_allclose(found.mean[:, 0], dense, atol=1e-8)
+
+
+def test_without_kernels_a_new_prompt_has_the_prior() -> None:
+    """Mean 0 and the prior's variance: everybody is predicted at their constant."""
+    fit = f.fit_factors(Latent(made(9, 12, 2, 3)[0]), (), rank=2)
+    found = f.extended(fit, [], [], 2)
+    np.testing.assert_array_equal(found.mean, np.zeros((2, 2)))
+    np.testing.assert_allclose(found.cov, [np.diag(np.exp(fit.amounts[:, -1]))] * 2)
+    np.testing.assert_allclose(f.predictive(fit, found)[0], np.repeat(fit.weights[:, :1], 2, axis=1))
 
 
 def test_censored_values_are_found_between_their_bounds() -> None:

@@ -49,3 +49,13 @@ def test_hostile_cells_are_shown_escaped_and_cut() -> None:
     with pytest.raises(EvaluationError) as told:
         read_scores(column("0.1", "\x1b[2J" + "a" * 5000), (), ())
     assert "\x1b" not in str(told.value) and len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("harmful", "harmless"), [(0, 1), (False, True), ("false", "true"), ("FALSE", "1"), ("0", "no"), (1, 0), (True, 0)]
+)
+def test_what_is_given_as_positive_is_harmful_though_it_looks_like_no(harmful: object, harmless: object) -> None:
+    truth = [1, 0, 0, 1, 0]
+    cells = column(*(harmful if t else harmless for t in truth))
+    assert read_labels(cells, (harmful,))[1].tolist() == truth
+    assert read_scores(cells, (harmful,), (harmless,)).tolist() == truth

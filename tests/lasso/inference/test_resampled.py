@@ -27,6 +27,16 @@ def test_a_resample_is_selected_from_as_if_it_were_the_data(crossed: pd.DataFram
         np.testing.assert_allclose(row, alone.coef().iloc[1:], atol=1e-7 * np.abs(row).max())
 
 
+@pytest.mark.parametrize("by", ["rows", "annotator"])
+def test_copies_of_a_row_stay_in_one_fold(crossed: pd.DataFrame, by: str) -> None:
+    """As where a column says which row each is a copy of; else a copy in training has seen what is tested."""
+    numbered = crossed.assign(number=np.arange(len(crossed)))
+    rows, column = (select(numbered, n_lambda=8, penalty="cv", folds=folds, n_folds=3) for folds in ("rows", "number"))
+    np.testing.assert_array_equal(
+        rows.bootstrap(3, by=by, seed=2).coefficients, column.bootstrap(3, by=by, seed=2).coefficients
+    )
+
+
 def test_the_table_counts_zeros_and_says_what_it_is_not(crossed: pd.DataFrame) -> None:
     fit = select(crossed, n_lambda=8)
     found = fit.bootstrap(6, by=["annotator", "prompt"])

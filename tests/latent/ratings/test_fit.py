@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +33,17 @@ def test_tables_say_what_the_arrays_hold(fit: RatingFit, drifting: Planted) -> N
     np.testing.assert_array_equal(one["rating"], fit.order.rating[3])
     with pytest.raises(ValueError, match="conf_level"):
         fit.tidy(conf_level=90)
+
+
+def test_no_model_is_best_for_somebody_without_a_rating() -> None:
+    """All are equal there but for rounding, so that several would be counted."""
+    study = ps.simulate_study(n_annotators=5, n_prompts=30, seed=3)
+    silent = study.ratings["annotator"] == study.annotators["annotator"].iloc[0]
+    fit = fit_ratings(replace(study, ratings_=study.ratings.assign(rating=study.ratings["rating"].mask(silent))))
+    best = fit.comparison.tidy().groupby("annotator", sort=False)["best"].sum()
+    assert best.tolist() == [0, 1, 1, 1, 1]
+    pooled = fit.comparison.pooled()
+    assert pooled["best_bic"].sum() == 4 and pooled["best_evidence"].sum() == 4
 
 
 def test_planted_drift_is_recovered(fit: RatingFit, drifting: Planted) -> None:
