@@ -120,6 +120,7 @@ def test_prompts_of_items():
     items = items.assign(supports=0.5, opposes=0.25, either=0.25)
     table = values.overall_valence(items)
     assert table["prompt"].tolist() == list(dict.fromkeys(LABELS)) and table["items"].tolist() == [2, 1, 1, 1]
+    pytest.importorskip("rouge_score", reason="needs rouge-score: pip install 'pluristats[kaleido]'")
     kept = values.filter_items(items.assign(text="same"), Thresholds(0.0, 0.5)).items
     assert kept["prompt"].tolist() == list(dict.fromkeys(LABELS))
     topics = topic_features(items, dict.fromkeys("abcde", 0), n_topics=1)

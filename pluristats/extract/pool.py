@@ -143,8 +143,8 @@ def _tree_table(trees: ExtractedTrees, profile: Profile | None, settings: dict[s
     both = [tree for tree in trees.trees() if tree is not None]
     scores = score(both, profile)
     group, units = factorise(scores["tree"])
-    means = scores["harmfulness"].groupby(group).mean()
-    return table.assign(harmfulness=table["unit"].map(dict(zip(units, means, strict=True))))
+    of_unit = dict(zip(units, scores["harmfulness"].groupby(group).mean(), strict=True))
+    return table.assign(harmfulness=[of_unit.get(unit, float("nan")) for unit in table["unit"]])
 
 
 def _of(keys: pd.Series, features: pd.DataFrame) -> pd.DataFrame:

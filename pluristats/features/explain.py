@@ -83,7 +83,9 @@ def explain(tree: Tree, profile: Profile, by: By = "leaf") -> pd.DataFrame:
             "extent",
             "immediate",
         ],
+        dtype=object,  # pandas 3's own text cannot hold half a surrogate pair
     )
+    table["immediate"] = table["immediate"].tolist()
     leaves = flatten([tree])
     n = len(leaves)
     # Every leaf as a tree of its own.
@@ -100,7 +102,8 @@ def explain(tree: Tree, profile: Profile, by: By = "leaf") -> pd.DataFrame:
     order = np.argsort(-np.abs(table["contribution"].to_numpy(dtype=np.float64)), kind="stable")
     table = table.iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
-    return table.assign(tree=leaves.ids[0], profile=profile.name, simulated=tree.simulated)
+    tree_id = pd.Series([leaves.ids[0]] * len(table), dtype=object)
+    return table.assign(tree=tree_id, profile=profile.name, simulated=tree.simulated)
 
 
 def _name(names: tuple[str, ...], place: int) -> str:

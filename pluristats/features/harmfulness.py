@@ -87,7 +87,7 @@ def score(trees: Iterable[Tree] | Leaves, profile: Profile) -> pd.DataFrame:
     h = harmfulness(leaves, profile)
     return pd.DataFrame(
         {
-            "tree": list(leaves.ids),
+            "tree": pd.Series(leaves.ids, dtype=object),
             "harmfulness": h,
             "harm": harm,
             "benefit": benefit,

@@ -157,7 +157,7 @@ def check_variants(table: pd.DataFrame, *, similar: float = SIMILAR, expect: str
     flags["duplicate"] = found.duplicated(keep=False).reindex(table.index, fill_value=False)
     group, texts_found = factorise(found["same"])
     seeds_with = dict(zip(texts_found, pd.Series(factorise(found["seed"])[0]).groupby(group).nunique(), strict=True))
-    flags["duplicate_elsewhere"] = full & same.map(seeds_with).fillna(0).gt(1)
+    flags["duplicate_elsewhere"] = full & same.map(lambda text: seeds_with.get(text, 0)).gt(1)
     similarity, nearest = _nearest(table["seed"], same, full.to_numpy())
     flags["too_similar"] = similarity >= similar
     flags["off_language"] = full & _off_language(texts, table["seed_text"], expect)

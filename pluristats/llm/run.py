@@ -124,7 +124,8 @@ class Run(Sequence[Outcome], Displayed):
         import pandas as pd
 
         rows = [(*version, count) for version, count in self.counts.versions.items()]
-        return pd.DataFrame(rows, columns=["asked", "model", "fingerprint", "answers"])
+        table = pd.DataFrame(rows, columns=["asked", "model", "fingerprint", "answers"], dtype=object)
+        return table.astype({"answers": int})
 
 
 def _row(item: int, outcome: Outcome) -> dict[str, Any]:

@@ -113,11 +113,13 @@ class Target(Displayed):
             for axis in self.axes
         ]
         columns = ["axis", "columns", "weight", "mass"]
-        tables = [("Axes", pd.DataFrame(rows, columns=columns))]
+        tables = [("Axes", pd.DataFrame(rows, columns=columns, dtype=object).astype({"weight": float}))]
         for axis in self.axes:
             if axis.shares is not None:
-                shares = pd.DataFrame([(str(c), share) for c, share in axis.shares], columns=["category", "share"])
-                tables.append((f"Shares of {axis.name}", shares))
+                shares = pd.DataFrame(
+                    [(str(c), share) for c, share in axis.shares], columns=["category", "share"], dtype=object
+                )
+                tables.append((f"Shares of {axis.name}", shares.astype({"share": float})))
         return Shown(f"Target: {self.name}", lines=(self.source,) * bool(self.source), tables=tuple(tables))
 
     def with_(

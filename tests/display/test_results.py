@@ -78,7 +78,8 @@ def written(name: str, text: str, simulated: bool = True) -> Any:
             model = replace(by_hand(simulated=simulated), names=(text, text), notes=(text,))
             return replace(model, embedding={"name": text})
         case "Diversity":
-            pairs = pd.DataFrame({"first": pd.Series([text], dtype=object), "second": text, "similarity": 1.0})
+            one = pd.Series([text], dtype=object)
+            pairs = pd.DataFrame({"first": one, "second": one, "similarity": 1.0})
             return Diversity(2, 1, 2, 1.0, pairs, 0.9, simulated)
         case "Filtered":
             dropped = items(text, simulated).assign(reason="relevance")
