@@ -13,7 +13,7 @@ from pluristats.analysis.ladder import Ladder, common_rows, ladder_formulas, mix
 from pluristats.analysis.rq import Question
 from pluristats.display.text import one_line
 from pluristats.engine.result import Array
-from pluristats.errors import UnsupportedError
+from pluristats.errors import FitError, UnsupportedError
 from pluristats.lasso import LassoLmer, LassoSelection
 from pluristats.lasso.select import CAVEAT
 from pluristats.models import LmerFit
@@ -62,6 +62,8 @@ class Rungs:
         ------
         ValueError
             The ladder has no such model.
+        FitError
+            The study is another, as its number of rows tells.
         """
         if self.model not in self.formulas:
             raise ValueError(f"model is one of {', '.join(self.formulas)}, not {self.model!r}.")
@@ -69,7 +71,14 @@ class Rungs:
         if self.ladder.spec != "published":
             frame = common_rows(self.study, frame)
         random = self.ladder.random or "(1|annotator) + (1|prompt)"
-        return mixed_fit(self.formulas[self.model], frame, self.study, random)[0]
+        fit = mixed_fit(self.formulas[self.model], frame, self.study, random)[0]
+        rows = int(self.ladder.table.set_index("model")["nobs"][self.model])
+        if fit.nobs != rows:
+            raise FitError(
+                f"Model {self.model} of the ladder has {rows:,} rows and {fit.nobs:,} in this study; give the study "
+                "that the ladder was made of."
+            )
+        return fit
 
 
 @dataclass(frozen=True, eq=False)

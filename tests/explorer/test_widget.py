@@ -120,6 +120,8 @@ def test_penalised_mixed_models_and_ladders_open_too(study: ps.Study) -> None:
         assert rung.fit.nobs == ladder.table.nobs.iloc[-1] and "prompt" in rung.fit.formula
         with pytest.raises(ValueError, match="model is one of null, 1, 2, 3, 4, 5, 6, not '7'"):
             ladder.explore(study, model="7")
+        with pytest.raises(FitError, match="give the study that the ladder was made of"):
+            ladder.explore(ps.simulate_study(n_annotators=17, n_prompts=40, seed=3), model="1")
     with pytest.raises(UnsupportedError, match="give the study"):
         ladder.explore()
     with pytest.raises(TypeError, match="not <class 'int'>"):
@@ -155,7 +157,7 @@ def test_models_of_a_ladder_are_switched_and_their_code_fits_the_same_rows() -> 
 
 def test_code_of_a_selection_keeps_the_rows_that_left_out_columns_cost(study: ps.Study) -> None:
     frame = study.frame().copy()
-    a, b, c = study.groups["actions"][:3] if len(study.groups["actions"]) > 2 else study.feature_names[:3]
+    a, b, c = study.groups["actions"][:3]
     rng = np.random.default_rng(0)
     frame["noise"] = rng.normal(size=len(frame))
     frame.loc[frame.index[::3], "noise"] = np.nan
