@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.display.text import one_line
 from pluristats.engine import native
 from pluristats.engine.result import Array, Factor, Problem
@@ -59,7 +59,7 @@ class CrossValidatedR2(Displayed):
 
     def __repr__(self) -> str:
         folds = f"{len(self.by_fold)} folds of {one_line(self.by)}"
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<CrossValidatedR2: {self.estimate:.4f}, {folds}, {self.selection}, seed {self.seed}{simulated}>"
 
     def tidy(self) -> pd.DataFrame:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 SIMULATED = "SIMULATED DATA: these numbers say nothing about people."
 
 
+def mark(simulated: bool) -> str:
+    """How the one-line ``repr`` of a result of simulated data ends; nothing for others."""
+    return ", SIMULATED" if simulated else ""
+
+
 @dataclass(frozen=True)
 class Shown:
     """What is shown, from top to bottom.

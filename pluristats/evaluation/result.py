@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.engine.result import Array
 from pluristats.errors import EvaluationError
 from pluristats.evaluation import metrics
@@ -58,7 +58,7 @@ class Evaluation(Displayed):
 
     def __repr__(self) -> str:
         settings = dict.fromkeys(j.setting for j in self.judged)
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return (
             f"<Evaluation of {self.study!r}{simulated}: {len({j.method for j in self.judged})} methods in "
             f"{', '.join(settings) or 'no setting'}; {len(self.splits)} splits, {len(self.skipped)} skipped>"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.distinct import factorise
 from pluristats.errors import GenerateError
 from pluristats.extract.prompts import Prompts
@@ -43,7 +43,7 @@ class FeatureTable(Displayed):
         return bool(self.table["simulated"].any())
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         rows, columns = self.table.shape
         return f"<FeatureTable: {rows:,} prompts × {columns:,} columns, {len(self.left_out):,} left out{simulated}>"
 

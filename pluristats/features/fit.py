@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import ConvergenceWarning, DroppedRowsWarning, ProfileError
 from pluristats.features.labelled import Labelled, identified, labelled, rows_of
 from pluristats.features.layout import Array, Layout, pull_back, weights
@@ -108,7 +108,7 @@ class ProfileFit(Displayed):
     simulated: bool = False
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         fitted = f"{self.loss} loss {self.value:.4f}, {self.n:,} labels of {self.trees:,} trees"
         return f"<ProfileFit {self.profile.name!r}: {fitted}, {self.record.status}{simulated}>"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import ConvergenceWarning, ProfileError
 from pluristats.features.fit import ProfileFit, fit_profile, minimise
 from pluristats.features.labelled import labelled, rows_of
@@ -41,7 +41,7 @@ class ProfileFits(Displayed):
     by: str = "group"
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<ProfileFits: {len(self.groups):,} profiles by {self.by!r}, {self.overall.n:,} labels{simulated}>"
 
     @property

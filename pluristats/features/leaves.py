@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import TreeError
 from pluristats.features.cells import AXES, SHAPE, STRIDES, Codes, Ints, decode, encode
 from pluristats.features.taxonomy import EXTENTS, LIKELIHOODS, match_action, match_effect
@@ -45,7 +45,7 @@ class Leaves(Displayed):
         return len(self.cell)
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated.any() else ""
+        simulated = mark(bool(self.simulated.any()))
         return f"<Leaves: {len(self):,} leaves of {len(self.ids):,} trees{simulated}>"
 
     def _shown(self) -> Shown:

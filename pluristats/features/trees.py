@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 
 Side = Literal["harms", "benefits"]
 SIDES: tuple[Side, ...] = ("harms", "benefits")
@@ -99,7 +99,7 @@ class Tree(Displayed):
     def __repr__(self) -> str:
         effects = sum(len(action.effects) for _, _, action in self.branches())
         named = f" {self.id!r}" if self.id else ""
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Tree{named}: {len(self.stakeholders):,} stakeholders, {effects:,} effects{simulated}>"
 
     def _shown(self) -> Shown:

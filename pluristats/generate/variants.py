@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import GenerateError
 from pluristats.generate.checks import Checks, check_variants
 from pluristats.generate.seeds import Seeds
@@ -110,7 +110,7 @@ class Variants(Displayed):
 
     def __repr__(self) -> str:
         told = ", ".join(f"{count:,} {status}" for status, count in self.counts().items() if count)
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Variants: {len(set(self.table['seed'])):,} seeds, {told}{simulated}>"
 
     def _shown(self) -> Shown:

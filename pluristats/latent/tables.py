@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.distinct import factorise
 from pluristats.errors import LatentError
 from pluristats.latent.record import Array, Ints, Mask, Model, Sequences, Trials
@@ -92,7 +92,7 @@ class Behaviour(Displayed):
 
     def __repr__(self) -> str:
         n, t = self.rows.shape
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Behaviour from {self.source!r}: {n:,} agents over {t:,} trials{simulated}>"
 
     def _shown(self) -> Shown:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.llm.chain import Chain
 from pluristats.llm.outcome import Completed, Failed, NotAsked, Outcome, Refused
 from pluristats.llm.session import Counts
@@ -43,7 +43,7 @@ class Run(Sequence[Outcome], Displayed):
 
     def __repr__(self) -> str:
         counted = "".join(f", {count:,} {name}" for name, count in self._outcomes().items())
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Run: {len(self):,} requests{counted}{simulated}>"
 
     def _shown(self) -> Shown:

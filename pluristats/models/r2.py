@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.engine.result import Array
 
 
@@ -29,7 +29,7 @@ class R2(Displayed):
     simulated: bool = False
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<R2: marginal {self.marginal:.4f}, conditional {self.conditional:.4f}{simulated}>"
 
     def _shown(self) -> Shown:

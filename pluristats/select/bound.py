@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import ConstraintError
 from pluristats.select.constraints import Checked
 from pluristats.select.counts import nearest_counts, room
@@ -75,7 +75,7 @@ class Bound(Displayed):
     simulated: bool = False
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Bound: distance {self.distance:.5f}, separate {self.separate:.5f}, joint {self.joint:.5f}{simulated}>"
 
     def _shown(self) -> Shown:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import PoolError
 
 
@@ -45,7 +45,7 @@ class Diversity(Displayed):
 
     def __repr__(self) -> str:
         alike = f"{len(self.near_duplicates):,} near-duplicates (from {self.threshold:g})"
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Diversity: {self.rows:,} rows of {self.seeds:,} seeds, {alike}{simulated}>"
 
     def _shown(self) -> Shown:

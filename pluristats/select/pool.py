@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.distinct import factorise
 from pluristats.errors import OutOfReachWarning, PoolError, TargetError
 from pluristats.select.target import Axis, Category, Target
@@ -79,7 +79,7 @@ class Pool(Displayed):
         return len(self.frame)
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Pool: {len(self):,} rows of {len(np.unique(self.seed)):,} seeds, {self.target!r}{simulated}>"
 
     def _shown(self) -> Shown:

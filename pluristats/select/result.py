@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.display.text import one_line
 from pluristats.errors import ConstraintError
 from pluristats.select.bound import Bound
@@ -69,7 +69,7 @@ class Selection(Displayed):
     def __repr__(self) -> str:
         axes = one_line(", ".join(f"{name} {value:.4f}" for name, value in self.axes.items()))
         near = "" if self.bound is None else f", bound {self.bound.distance:.5f}"
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         rows = f"{len(self.selected):,} of {len(self.pool):,}"
         return f"<Selection: {rows}, distance {self.distance:.5f} ({axes}){near}{simulated}>"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.display.text import one_line
 from pluristats.errors import TopicError
 from pluristats.topics.embed import Embedder, Vectors, embedded
@@ -83,7 +83,7 @@ class TopicModel(Displayed):
             values.setflags(write=False)
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return (
             f"<TopicModel: {self.n_topics} topics of {int(self.counts.sum()):,} texts ({len(self.texts):,} different), "
             f"{one_line(self.embedding['name'])}, seed {self.settings.seed}{simulated}>"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import ValueItemsWarning
 from pluristats.values.items import COLUMNS, check_items
 from pluristats.values.journal import Journal
@@ -38,7 +38,7 @@ class Candidates(Displayed):
     unparsed: pd.DataFrame
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Candidates: {len(self.items):,} items of {len(self.prompts):,} prompts{simulated}>"
 
     def _shown(self) -> Shown:

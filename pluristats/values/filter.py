@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.distinct import factorise
 from pluristats.errors import ValueItemsWarning, ValuesError
 from pluristats.values.items import check_items
@@ -60,7 +60,7 @@ class Filtered(Displayed):
     wordless: int
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Filtered: {len(self.items):,} items kept, {len(self.dropped):,} dropped{simulated}>"
 
     def _shown(self) -> Shown:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pluristats.analysis.disagreement.prompts import rating_matrix
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.errors import PluristatsError
 from pluristats.study import Study
 
@@ -48,7 +48,7 @@ class Alpha(Displayed):
     simulated: bool = False
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Alpha: {self.value:.4f} ({self.metric}), {self.values:,} ratings of {self.units:,} units{simulated}>"
 
     def _shown(self) -> Shown:

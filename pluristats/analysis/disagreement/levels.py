@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pluristats.analysis.disagreement.prompts import BINS, prompt_statistics, require_harm_levels
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.study import Study
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Correlation(Displayed):
     simulated: bool = False
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Correlation: rho {self.rho:.4f}, p {self.p_value:.3g}, {self.n:,} pairs{simulated}>"
 
     def _shown(self) -> Shown:

@@ -28,6 +28,8 @@ const number = (x) => (x === null || x === undefined ? "–" : Math.abs(x) >= 1e
 const interval = (r) => (r.v[LOW] === null ? "–" : `${number(r.v[LOW])} to ${number(r.v[HIGH])}`);
 const pText = (p) => (p === null ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3));
 
+const tickText = (t) => String(t).replace("-", "−");
+
 // Round numbers in [low, high], as far apart as leaves at least so many of them.
 function ticks(low, high, least = 3) {
   const power = 10 ** Math.floor(Math.log10(high - low || 1));

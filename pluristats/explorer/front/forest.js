@@ -20,12 +20,13 @@ function drawAxis(axis, range) {
   const at = placed(range);
   const anchor = (x) => (x > 90 ? "end" : x < 10 ? "start" : "middle");
   axis.replaceChildren(...ticks(...range, 2).map(
-    (t) => svg("text", { x: `${at(t)}%`, y: 12, "text-anchor": anchor(at(t)) }, String(t).replace("-", "−")),
+    (t) => svg("text", { x: `${at(t)}%`, y: 12, "text-anchor": anchor(at(t)) }, tickText(t)),
   ));
 }
 
 function drawRow(r, range, penalised) {
-  const at = (x) => `${placed(range)(x)}%`;
+  const place = placed(range);
+  const at = (x) => `${place(x)}%`;
   const [estimate, low, high] = [r.v[EST], r.v[LOW], r.v[HIGH]];
   const marks = [svg("line", { class: "ps-zero", x1: at(0), x2: at(0), y1: 0, y2: 22 })];
   if (r.before !== null) marks.push(svg("circle", { class: "ps-before", cx: at(r.before), cy: 11, r: 5.5 }));
@@ -40,7 +41,8 @@ function drawRow(r, range, penalised) {
 function picture(rows, range, penalised, heading) {
   const [line, left, middle] = [22, 320, 420];
   const [width, height] = [left + middle + 20, 60 + line * rows.length];
-  const X = (x) => left + middle * placed(range)(x) / 100;
+  const place = placed(range);
+  const X = (x) => left + middle * place(x) / 100;
   const out = svg("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "sans-serif", "font-size": 12 });
   out.append(svg("rect", { width: "100%", height: "100%", fill: "#fff" }), svg("text", { x: 8, y: 18, "font-weight": "bold" }, heading.slice(0, 110)));
   out.append(svg("line", { x1: X(0), x2: X(0), y1: 28, y2: height - 28, stroke: "#222" }));
@@ -53,6 +55,6 @@ function picture(rows, range, penalised, heading) {
     if (estimate !== null) out.append(svg("circle", { cx: X(estimate), cy: y, r: 4, stroke: COLOURS[0], fill: clear(r) ? COLOURS[0] : "#fff" }));
     if (x !== null) out.append(svg("rect", { x: X(x) - 1.5, y: y - 8, width: 3, height: 16, fill: COLOURS[2] }));
   });
-  for (const t of ticks(...range)) out.append(svg("text", { x: X(t), y: height - 10, "text-anchor": "middle" }, String(t).replace("-", "−")));
+  for (const t of ticks(...range)) out.append(svg("text", { x: X(t), y: height - 10, "text-anchor": "middle" }, tickText(t)));
   return new XMLSerializer().serializeToString(out);
 }

@@ -30,8 +30,8 @@ function partialNodes(m, level) {
   const ends = m.lines.map((l) => `at ${m.moderator} ${number(l.value)} from ${number(l.y[0])} to ${number(l.y[l.y.length - 1])}`);
   const text = `Predicted rating over ${m.feature} from ${number(x0)} to ${number(x1)}: ${ends.join("; ")}.`;
   const plot = svg("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": text });
-  for (const t of ticks(y0, y1)) plot.append(svg("line", { class: "ps-grid", x1: left, x2: w - 12, y1: Y(t), y2: Y(t) }), svg("text", { x: left - 6, y: Y(t) + 4, "text-anchor": "end" }, String(t).replace("-", "−")));
-  for (const t of ticks(x0, x1)) plot.append(svg("text", { x: X(t), y: h - bottom + 16, "text-anchor": "middle" }, String(t).replace("-", "−")));
+  for (const t of ticks(y0, y1)) plot.append(svg("line", { class: "ps-grid", x1: left, x2: w - 12, y1: Y(t), y2: Y(t) }), svg("text", { x: left - 6, y: Y(t) + 4, "text-anchor": "end" }, tickText(t)));
+  for (const t of ticks(x0, x1)) plot.append(svg("text", { x: X(t), y: h - bottom + 16, "text-anchor": "middle" }, tickText(t)));
   plot.append(svg("text", { x: (left + w) / 2, y: h - 8, "text-anchor": "middle" }, m.feature.slice(0, 60)));
   m.lines.forEach((l, k) => {
     const colour = COLOURS[k % COLOURS.length];

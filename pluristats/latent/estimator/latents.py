@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.display.text import one_line
 from pluristats.errors import LatentError
 from pluristats.latent.estimator.calibrate import Array, half_width
@@ -52,7 +52,7 @@ class Latents(Displayed):
     def __repr__(self) -> str:
         n, t = self.mask.shape
         names = one_line(", ".join((*self.continuous_names, *self.discrete_names)))
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Latents of {self.model!r}: {names} of {n:,} agents over {t:,} trials{simulated}>"
 
     def _shown(self) -> Shown:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pluristats.display.shown import Displayed, Shown
+from pluristats.display.shown import Displayed, Shown, mark
 from pluristats.latent.ratings.estimate import Estimates, estimate
 from pluristats.latent.ratings.order import RatingOrder
 from pluristats.latent.ratings.response import Ratings
@@ -40,7 +40,7 @@ class Comparison(Displayed):
     simulated: bool
 
     def __repr__(self) -> str:
-        simulated = ", SIMULATED" if self.simulated else ""
+        simulated = mark(self.simulated)
         return f"<Comparison of {', '.join(self.fits)}: {len(self.annotators):,} annotators{simulated}>"
 
     def _shown(self) -> Shown:
